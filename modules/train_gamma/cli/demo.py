@@ -1,0 +1,50 @@
+"""``demo``: the whole way from pictures to an embedding on the built-in miniature checkpoint."""
+
+import argparse
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+SAMPLE_CHARACTER = 1
+
+
+def add_commands(commands: Any) -> None:
+    """Add the command to the parser."""
+    demo = commands.add_parser("demo", help="train on a drawn character with the built-in miniature checkpoint")
+    demo.add_argument("--character", type=int, default=SAMPLE_CHARACTER, metavar="SEED", help="which character to draw")
+    demo.add_argument(
+        "--out", type=Path, default=Path("demo-run"), metavar="DIR", help="folder for everything it makes"
+    )
+    demo.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    demo.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the demo and print where its results are."""
+    from train_gamma.cli.progress import TerminalProgress
+    from train_gamma.cli.training import interruptible
+    from train_gamma.demo.benchmark import run_demo
+    from train_gamma.hosts.load_checkpoint import load_backbone
+    from train_gamma.training.config import ModelConfig
+    from train_gamma.training.events import Control
+
+    started = time.monotonic()
+    control = Control()
+    if not arguments.json:
+        print(f"Drawing character {arguments.character} and training an embedding of it ...", file=sys.stderr)
+    with interruptible(control.stop):
+        outcome, _ = run_demo(
+            arguments.character,
+            arguments.out,
+            load_backbone(ModelConfig(path="miniature")),
+            TerminalProgress(quiet=arguments.json),
+            control,
+        )
+    outcome = replace(outcome, seconds=round(time.monotonic() - started, 1))
+    if arguments.json:
+        print(outcome.to_json())
+    else:
+        print(f"Embedding:     {outcome.embedding}\nContact sheet: {outcome.contact_sheet}\n{outcome.summary()}")
+    return 0

@@ -1,0 +1,1 @@
+"""Embeddings: their vectors, how they start, what they may be called and how they are stored."""

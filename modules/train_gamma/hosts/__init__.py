@@ -1,0 +1,1 @@
+"""Lenders of models: the only place that imports the WebUI, diffusers or transformers."""

@@ -1,0 +1,73 @@
+"""Borrow modules for a run and give them back as they were."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from train_gamma.backbone import Checkpointing
+
+_CHECKPOINT_ATTRIBUTES = ("gradient_checkpointing", "_gradient_checkpointing_func")
+
+SHORT_OF_MEMORY_BYTES = 8 * 2**30
+"""Below this, "auto" turns checkpointing on: a batch of two 512 x 512 pictures fits without it above."""
+
+
+@contextmanager
+def lend_modules(models: Sequence[nn.Module], unet: Any, checkpointing: bool) -> Iterator[None]:
+    """Freeze ``models``, put them into eval mode and set the UNet's gradient checkpointing; undo all of it at the end.
+
+    May be nested: the inner loan gives back what the outer one had set.
+    """
+    modules = [module for model in models for module in model.modules()]
+    parameters = [parameter for model in models for parameter in model.parameters()]
+    training = [module.training for module in modules]
+    trainable = [parameter.requires_grad for parameter in parameters]
+    checkpoints = [(module, _checkpoint_state(module)) for module in unet.modules()]
+    try:
+        for module in modules:
+            module.training = False
+        for parameter in parameters:
+            parameter.requires_grad_(False)
+        _set_checkpointing(unet, checkpointing)
+        yield
+    finally:
+        for module, was_training in zip(modules, training, strict=True):
+            module.training = was_training
+        for parameter, was_trainable in zip(parameters, trainable, strict=True):
+            parameter.requires_grad_(was_trainable)
+        for module, state in checkpoints:
+            _restore_checkpoint_state(module, state)
+
+
+def wants_checkpointing(choice: Checkpointing, device: torch.device) -> bool:
+    """Decide "auto": on when a CUDA device has little memory left, off everywhere else."""
+    if choice != "auto":
+        return choice == "on"
+    if device.type != "cuda":
+        return False
+    free, _total = torch.cuda.mem_get_info(device)
+    # what torch has set aside and does not use is free as well
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return free < SHORT_OF_MEMORY_BYTES
+
+
+def _set_checkpointing(unet: Any, on: bool) -> None:
+    if on:
+        unet.enable_gradient_checkpointing()
+    else:
+        unet.disable_gradient_checkpointing()
+
+
+def _checkpoint_state(module: nn.Module) -> dict[str, Any]:
+    return {name: module.__dict__[name] for name in _CHECKPOINT_ATTRIBUTES if name in module.__dict__}
+
+
+def _restore_checkpoint_state(module: nn.Module, state: dict[str, Any]) -> None:
+    for name in _CHECKPOINT_ATTRIBUTES:
+        if name in state:
+            module.__dict__[name] = state[name]
+        else:
+            module.__dict__.pop(name, None)

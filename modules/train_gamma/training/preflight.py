@@ -1,0 +1,198 @@
+"""The check before the start: one report of everything that would spoil a run, each finding with its fix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from train_gamma.backbone import Backbone
+from train_gamma.dataset.dataset import Dataset
+from train_gamma.embedding.names import check_name
+from train_gamma.embedding.start import start_vectors
+from train_gamma.errors import UserError
+from train_gamma.training.config import RunConfig
+from train_gamma.training.keys import text_generator
+from train_gamma.training.previews import load_previews
+
+if TYPE_CHECKING:
+    from train_gamma.training.run import Plan
+
+Level = Literal["error", "warning", "note"]
+CHUNK = 75
+LOW_RATE, HIGH_RATE = 1e-5, 0.5
+EMBEDDING_ENDINGS = (".pt", ".bin", ".safetensors", ".png", ".webp")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something the user should know before the start. Errors block, warnings explain, notes inform."""
+
+    level: Level
+    message: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        """The message and the fix in one sentence after the other."""
+        return f"{self.message} {self.fix}".strip()
+
+
+def check_run(config: RunConfig, backbone: Backbone, dataset: Dataset, plan: Plan) -> list[Finding]:
+    """Check a run without doing any work on the model. Errors come first."""
+    findings = [
+        *_name(config, backbone),
+        *export_findings(config),
+        *_start(config, backbone),
+        *_previews(config),
+        *[Finding("warning", message) for message in dataset.warnings],
+        *_tokens(config, backbone, dataset),
+        *_rates(config, plan),
+        *_model(backbone),
+        *_batch(dataset, plan),
+    ]
+    return sorted(findings, key=lambda finding: ("error", "warning", "note").index(finding.level))
+
+
+def report(findings: list[Finding]) -> str:
+    """The findings as text, a line each."""
+    return "\n".join(f"{finding.level:8}{finding}" for finding in findings)
+
+
+def _name(config: RunConfig, backbone: Backbone) -> list[Finding]:
+    folder = Path(config.output.export_to) if config.output.export_to else None
+    found = sorted(folder.glob("*")) if folder and folder.is_dir() else []
+    others = [path.stem for path in found if path.suffix.lower() in EMBEDDING_ENDINGS]
+    if config.output.overwrite:
+        others = [name for name in others if name != config.embedding.name]
+    findings = check_name(config.embedding.name, backbone.tokenize, others)
+    return [Finding(f.level, f.message, f.fix) for f in findings]
+
+
+def export_findings(config: RunConfig) -> list[Finding]:
+    """What is wrong with the place for the finished embedding."""
+    if not config.output.export_to:
+        return []
+    folder = Path(config.output.export_to)
+    if not folder.is_dir():
+        return [
+            Finding(
+                "error",
+                f"The folder '{folder}' for the finished embedding does not exist.",
+                "Make it, or change output.export_to.",
+            )
+        ]
+    target = folder / f"{config.embedding.name}.{config.output.format}"
+    if target.exists() and not config.output.overwrite:
+        return [
+            Finding(
+                "error",
+                f"There is an embedding '{target}' already.",
+                "Choose another name, or set output.overwrite=true.",
+            )
+        ]
+    return []
+
+
+def _start(config: RunConfig, backbone: Backbone) -> list[Finding]:
+    try:
+        start_vectors(config.embedding, backbone, config.training.seed)
+    except UserError as error:
+        return [Finding("error", str(error))]
+    if config.embedding.start == "zero":
+        return [
+            Finding(
+                "warning",
+                "The vectors start at zero, far from any word of the vocabulary.",
+                "Text or random starts learn faster.",
+            )
+        ]
+    return []
+
+
+def _previews(config: RunConfig) -> list[Finding]:
+    try:
+        previews = load_previews(config.preview)
+    except UserError as error:
+        return [Finding("error", str(error))]
+    name = config.embedding.name
+    without = [p.line for p in previews if "[name]" not in p.line and name not in p.line]
+    if config.preview.every_n_steps and without:
+        return [Finding("warning", f"Preview '{without[0]}' does not show the embedding.", "Put [name] into it.")]
+    return []
+
+
+def _tokens(config: RunConfig, backbone: Backbone, dataset: Dataset) -> list[Finding]:
+    """Prompts whose later tags fall into the second chunk of 75 tokens, where they act more weakly on the rest."""
+    name = config.embedding.name
+    long: list[tuple[int, str]] = []
+    for index, item in enumerate(dataset.items):
+        prompt = dataset.prompt(index, name, text_generator(0, "check", index))
+        around = prompt.replace(name, "")
+        count = len(backbone.tokenize(around)) + config.embedding.num_vectors * prompt.count(name)
+        if count > CHUNK:
+            long.append((count, item.path.name))
+    if not long:
+        return []
+    count, worst = max(long)
+    return [
+        Finding(
+            "warning",
+            f"{len(long)} of {len(dataset.items)} prompts have more than {CHUNK} tokens; the longest, of '{worst}', "
+            f"has {count}.",
+            "What is past token 75 goes into a second chunk. Shorten those captions if it matters.",
+        )
+    ]
+
+
+def _rates(config: RunConfig, plan: Plan) -> list[Finding]:
+    low, high = min(plan.learning_rate.values), max(plan.learning_rate.values)
+    findings = []
+    if low < LOW_RATE:
+        findings.append(
+            Finding(
+                "warning",
+                f"Learning rate {low:g} hardly moves a vector: AdamW changes a value by at most that much a step.",
+                "0.005 is usual.",
+            )
+        )
+    if high > HIGH_RATE:
+        findings.append(
+            Finding(
+                "warning", f"Learning rate {high:g} is far above the usual 0.005.", "Expect noise instead of a picture."
+            )
+        )
+    if config.training.weight_decay > 0:
+        findings.append(
+            Finding(
+                "warning",
+                f"Weight decay {config.training.weight_decay:g} pulls the vectors towards zero.",
+                "0 is right for embeddings.",
+            )
+        )
+    return findings
+
+
+def _model(backbone: Backbone) -> list[Finding]:
+    identity = backbone.identity
+    findings = []
+    if identity.vae_hash != identity.model_hash:
+        findings.append(
+            Finding(
+                "warning",
+                f"The pictures are encoded with the VAE '{identity.vae_name}', not the checkpoint's own.",
+                "A foreign VAE is the classic cause of burnt embeddings; leave VAE empty unless you mean it.",
+            )
+        )
+    if identity.clip_skip != 1:
+        findings.append(Finding("note", f"Trained with clip skip {identity.clip_skip}.", "Prompt with the same value."))
+    return findings
+
+
+def _batch(dataset: Dataset, plan: Plan) -> list[Finding]:
+    count = len(dataset.items)
+    seen = plan.total_steps * plan.samples_per_step
+    summary = (
+        f"{count} pictures, {plan.samples_per_step} a step, {plan.total_steps} steps: "
+        f"every picture is seen {seen / count:.1f} times."
+    )
+    return [Finding("note", summary)]
