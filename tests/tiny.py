@@ -1,5 +1,6 @@
 """A tiny Stable Diffusion 1 with seeded random weights, behind the real backbone: made in well under a second."""
 
+import copy
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -60,18 +61,19 @@ def tiny_tokenizer() -> ClipTokenizer:
     return load_tokenizer(TOKENIZER)
 
 
-def tiny_parts(seed: int = 0, text: Mapping[str, Any] | None = None) -> tuple[Any, Any, Any]:
+def tiny_parts(seed: int = 0, text: Mapping[str, Any] = TEXT) -> tuple[Any, Any, Any]:
     """A UNet, a VAE and a text encoder, on the CPU in float32, whose every weight does something."""
+    return copy.deepcopy(_parts(seed, tuple(text.items())))
+
+
+@lru_cache(maxsize=4)
+def _parts(seed: int, text: tuple[tuple[str, Any], ...]) -> tuple[Any, Any, Any]:
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        parts = (
-            UNet2DConditionModel(**UNET),
-            AutoencoderKL(**VAE),
-            CLIPTextModel(CLIPTextConfig(**{**TEXT, **(text or {})})),
-        )
+        parts = UNet2DConditionModel(**UNET), AutoencoderKL(**VAE), CLIPTextModel(CLIPTextConfig(**dict(text)))
         for part in parts:
             _liven(part)
     return parts

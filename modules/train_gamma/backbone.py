@@ -110,6 +110,9 @@ class Backbone(Protocol):
     def tokenize(self, text: str) -> list[Token]:
         """The tokens of ``text`` without begin, end or padding, in the order of the prompt, never truncated."""
 
+    def token_text(self, token_id: int) -> str:
+        """The text a token of the vocabulary stands for, "" when it is only part of a character."""
+
     def encode_images(self, pixels: Tensor) -> LatentDistribution:
         """Encode ``pixels`` (B, 3, H, W) in [-1, 1] with the VAE, without gradients.
 

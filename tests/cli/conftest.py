@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from tests.tiny import SCHEDULER, TOKENIZER, tiny_parts
 from tests.worlds import write_pictures
 

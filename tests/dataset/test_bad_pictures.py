@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.dataset.drawn import draw_folder, noise, png_bytes, small_config
 
+from tests.dataset.drawn import draw_folder, noise, png_bytes, small_config
 from train_gamma.dataset.dataset import load_dataset
 from train_gamma.errors import UserError
 

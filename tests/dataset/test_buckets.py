@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from tests.dataset.drawn import gradient, noise, pixel
 
+from tests.dataset.drawn import gradient, noise, pixel
 from train_gamma.dataset.buckets import Bucket, apply_fit, fit_picture, make_buckets
 from train_gamma.errors import UserError
 

@@ -4,8 +4,8 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.dataset.drawn import draw_folder, noise, rng, small_config
 
+from tests.dataset.drawn import draw_folder, noise, rng, small_config
 from train_gamma.dataset.dataset import load_dataset
 from train_gamma.dataset.templates import contains_word
 from train_gamma.errors import UserError

@@ -4,8 +4,8 @@ import os
 import numpy as np
 import pytest
 import torch
-from tests.dataset.drawn import draw_folder, gradient, noise, small_config
 
+from tests.dataset.drawn import draw_folder, gradient, noise, small_config
 from train_gamma import atomic
 from train_gamma.backbone import LatentDistribution
 from train_gamma.dataset.buckets import apply_fit
@@ -131,6 +131,15 @@ def test_what_decides_a_latent_is_part_of_its_key(dataset, tmp_path, changes, va
     changed = load_dataset(small_config(tmp_path / "pictures", **changes), "gamma")
     filled(changed, counter, tmp_path / "cache", flip, vae)
     assert counter.calls == 3
+
+
+def test_the_crop_is_part_of_the_key_even_when_the_scaled_size_is_the_same(tmp_path):
+    folder = draw_folder(tmp_path / "wide", [(96, 64)])
+    square = load_dataset(small_config(folder, bucket_min=64, bucket_max=64), "gamma")
+    wider = load_dataset(small_config(folder, width=80, bucket_min=64, bucket_max=80), "gamma")
+    assert square.items[0].fit.resized == wider.items[0].fit.resized == (96, 64)
+    filled(square, CornerVae(), tmp_path / "cache")
+    assert filled(wider, CornerVae(), tmp_path / "cache").get(0)[0].shape == (4, 8, 10)
 
 
 def _cut(path):

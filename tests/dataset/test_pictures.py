@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from tests.dataset.drawn import gradient, noise, pixel, png_bytes, png_chunk
 
+from tests.dataset.drawn import gradient, noise, pixel, png_bytes, png_chunk
 from train_gamma.dataset import pictures
 from train_gamma.dataset.pictures import decode_picture, open_picture, parse_colour
 from train_gamma.errors import UserError

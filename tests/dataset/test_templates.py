@@ -3,8 +3,8 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.dataset.drawn import rng
 
+from tests.dataset.drawn import rng
 from train_gamma.dataset.templates import contains_word, keeps_word, load_templates, render_prompt
 from train_gamma.errors import UserError
 from train_gamma.training.config import DatasetConfig

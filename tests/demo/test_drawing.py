@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+
 from train_gamma.demo.drawing import draw
 from train_gamma.demo.world import (
     ATTRIBUTES,

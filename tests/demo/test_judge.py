@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageFilter
+
 from train_gamma.demo.drawing import draw
 from train_gamma.demo.judge import WEIGHTS, Judge
 from train_gamma.demo.world import ATTRIBUTES, IDENTITY, SCENE, random_character, random_scene, random_values

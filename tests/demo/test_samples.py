@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+
 from train_gamma.demo.samples import SAMPLES, SIZES, balanced_scenes, unseen_scene, write_dataset, write_sample
 from train_gamma.demo.world import ATTRIBUTES, IDENTITY, SCENE, random_character
 from train_gamma.errors import UserError
@@ -17,7 +18,7 @@ def words(path: Path) -> list[str]:
 def test_pictures_come_in_mixed_sizes(tmp_path: Path) -> None:
     paths = write_dataset(0, tmp_path / "set", 9)
     assert len(paths) == 9
-    assert Counter(Image.open(path).size for path in paths) == {size: 3 for size in SIZES}
+    assert Counter(Image.open(path).size for path in paths) == dict.fromkeys(SIZES, 3)
 
 
 def test_pruned_captions_tell_the_scene_only(tmp_path: Path) -> None:

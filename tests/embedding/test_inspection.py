@@ -5,8 +5,8 @@ import math
 
 import pytest
 import torch
-from tests.embedding.vocabulary import WORDS, draw_table
 
+from tests.embedding.vocabulary import WORDS, draw_table
 from train_gamma.embedding.embedding import Embedding, EmbeddingInfo
 from train_gamma.embedding.inspection import inspect
 

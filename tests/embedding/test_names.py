@@ -1,8 +1,8 @@
 """Names that would not work, or would surprise, are found and a usable one is offered."""
 
 import pytest
-from tests.embedding.vocabulary import Vocabulary
 
+from tests.embedding.vocabulary import Vocabulary
 from train_gamma.embedding.names import check_name, suggest_name
 
 tokenize = Vocabulary().tokenize

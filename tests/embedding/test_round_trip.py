@@ -8,8 +8,8 @@ import pytest
 import safetensors.torch
 import torch
 from PIL import Image
-from tests.embedding.host_rules import FIRST_OF_SEQUENCE, host_load, sequence, strips_of
 
+from tests.embedding.host_rules import FIRST_OF_SEQUENCE, host_load, sequence, strips_of
 from train_gamma.backbone import ModelIdentity
 from train_gamma.embedding.embedding import Embedding, EmbeddingInfo, info_of
 from train_gamma.embedding.files import read_embedding, write_embedding
@@ -132,7 +132,7 @@ def test_a_card_with_a_flat_picture_keeps_its_strips(tmp_path, colour):
     same_vectors(read_embedding(path).vectors, embedding_with(SINGLE, 1).vectors)
 
 
-@pytest.mark.parametrize("name", ["名前", "a" * 150, "tg\nmika", "ünïcode", ""])
+@pytest.mark.parametrize("name", ["名前ünï", "a" * 150, "tg\nmika", ""])
 def test_any_name_can_be_drawn(tmp_path, name):
     vectors = embedding_with(SINGLE).vectors
     write_embedding(Embedding(name, vectors, None, EmbeddingInfo(model_name="m" * 300)), tmp_path / "x.png")

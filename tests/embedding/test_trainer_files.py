@@ -6,11 +6,12 @@ import json
 import pytest
 import safetensors.torch
 import torch
-from PIL import Image
+from PIL import Image, PngImagePlugin
+
 from tests.embedding import trainers
 from tests.embedding.host_rules import HostRefusesError, host_load
-
 from train_gamma.embedding.files import read_embedding
+from train_gamma.embedding.png_strips import add_strips
 from train_gamma.errors import UserError
 
 
@@ -54,8 +55,10 @@ def test_a_name_that_differs_from_the_file_name_is_mentioned(tmp_path):
     assert "'tg-mika-500'" in read.info.notes[0]
 
 
-def test_rinongal_pt(tmp_path):
-    check(read_embedding_of(tmp_path / "mine.pt", trainers.rinongal_pt), trainers.drawn(), "mine")
+@pytest.mark.parametrize("legacy", [False, True])
+def test_rinongal_pt(tmp_path, legacy):
+    rows = trainers.rinongal_pt(tmp_path / "mine.pt", legacy=legacy)
+    check(read_embedding(tmp_path / "mine.pt"), rows, "mine")
 
 
 @pytest.mark.parametrize("ending", [".pt", ".safetensors"])
@@ -198,17 +201,17 @@ def test_nan_in_a_picture_is_refused(tmp_path):
         read_embedding(tmp_path / "picture.png")
 
 
+def test_a_bomb_in_the_strips_is_refused(tmp_path):
+    picture = Image.new("RGB", (64, 128), "grey")
+    add_strips(picture, b"0" * (17 * 1024 * 1024), picture).save(tmp_path / "x.png")
+    with pytest.raises(UserError, match="more data than an embedding"):
+        read_embedding(tmp_path / "x.png")
+
+
 @pytest.mark.parametrize("text", [b"not base64 !", base64.b64encode(b"{"), base64.b64encode(json.dumps([1]).encode())])
 def test_a_damaged_chunk_is_refused(tmp_path, text):
-    from PIL import PngImagePlugin
-
     chunks = PngImagePlugin.PngInfo()
     chunks.add_text("sd-ti-embedding", text)
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png", pnginfo=chunks)
     with pytest.raises(UserError, match="picture"):
         read_embedding(tmp_path / "x.png")
-
-
-def read_embedding_of(path, write):
-    write(path)
-    return read_embedding(path)

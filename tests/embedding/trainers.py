@@ -14,8 +14,9 @@ from pathlib import Path
 import safetensors.torch
 import torch
 from PIL import Image, PngImagePlugin
-from tests.embedding.host_rules import sequence
 from torch import nn
+
+from tests.embedding.host_rules import sequence
 
 XTI_LAYERS = [
     *("IN01", "IN02", "IN04", "IN05", "IN07", "IN08", "MID"),
@@ -57,12 +58,16 @@ def a1111_pt_of_torch_1(path: Path):
     return rows
 
 
-def rinongal_pt(path: Path):
+def rinongal_pt(path: Path, *, legacy=False):
     """rinongal/textual_inversion 424192de, ldm/modules/embedding_manager.py: EmbeddingManager.save."""
     rows = drawn()
     terms = nn.ParameterDict()
     terms["*"] = nn.Parameter(rows.clone())
-    torch.save({"string_to_token": {"*": torch.tensor(265)}, "string_to_param": terms}, path)
+    torch.save(
+        {"string_to_token": {"*": torch.tensor(265)}, "string_to_param": terms},
+        path,
+        _use_new_zipfile_serialization=not legacy,
+    )
     return rows
 
 

@@ -1,15 +1,16 @@
 """The tiny model written to disk in every layout that is read."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from tests.tiny import SCHEDULER, TEXT, TOKENIZER, UNET, tiny_parts
 from torch import Tensor
 
+from tests.tiny import SCHEDULER, TEXT, TOKENIZER, UNET, tiny_parts
 from train_gamma.hosts.ldm_keys import TEXT_PREFIXES, UNET_PREFIX, VAE_PREFIX, unet_key, vae_key
 
 YAML = """
@@ -92,5 +93,5 @@ def write_folder(folder: Path) -> Path:
     scheduler = {**SCHEDULER, "_class_name": "PNDMScheduler", "skip_prk_steps": True, "steps_offset": 1}
     (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(scheduler), encoding="utf-8")
     (folder / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}', encoding="utf-8")
-    (folder / "tokenizer").symlink_to(TOKENIZER)
+    shutil.copytree(TOKENIZER, folder / "tokenizer")
     return folder

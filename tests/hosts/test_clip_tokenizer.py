@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tests.tiny import TOKENIZER, tiny_tokenizer
 
+from tests.tiny import TOKENIZER, tiny_tokenizer
 from train_gamma.backbone import Token
 from train_gamma.errors import UserError
 from train_gamma.hosts.clip_tokenizer import load_tokenizer

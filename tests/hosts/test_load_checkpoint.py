@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tests.hosts.checkpoints import TEXT, YAML, single_file, write_folder, write_single_file, write_yaml
-from tests.tiny import tiny_backbone, tiny_parts
 from torch import Tensor
 
+from tests.hosts.checkpoints import TEXT, YAML, single_file, write_folder, write_single_file, write_yaml
+from tests.tiny import tiny_backbone, tiny_parts
 from train_gamma.backbone import Backbone, RenderRequest
 from train_gamma.errors import UserError
-from train_gamma.hosts.load_checkpoint import MINIATURE, choose_device, choose_dtype, load_backbone
+from train_gamma.hosts.load_checkpoint import choose_device, choose_dtype, load_backbone
 from train_gamma.training.config import ModelConfig
 
 VECTORS = {"zib": {"clip_l": torch.linspace(-1, 1, 64).reshape(2, 32)}}
@@ -191,7 +191,12 @@ def test_device_that_is_not_there_is_refused() -> None:
         choose_device("cuda")
 
 
-@pytest.mark.skipif(not MINIATURE.is_file(), reason="the miniature is not in this checkout")
+def test_missing_miniature_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("train_gamma.hosts.load_checkpoint.MINIATURE", tmp_path / "miniature.safetensors")
+    with pytest.raises(UserError, match="built-in model is missing"):
+        load_backbone(ModelConfig())
+
+
 @pytest.mark.parametrize("path", ["", "miniature"])
 def test_miniature_loads_by_its_name(path: str) -> None:
     backbone = load_backbone(ModelConfig(path=path, device="cpu"))

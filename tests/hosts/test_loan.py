@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 import torch
-from tests.tiny import tiny_backbone, tiny_parts
 from torch import Tensor, nn
 
+from tests.tiny import tiny_backbone, tiny_parts
 from train_gamma.backbone import Checkpointing, RenderRequest
 from train_gamma.hosts.diffusers_backbone import DiffusersBackbone
+from train_gamma.hosts.loan import is_short
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
@@ -158,3 +159,9 @@ def test_prediction_is_differentiable_in_the_context_alone() -> None:
     assert context.grad is not None
     assert context.grad.abs().amax(dim=(1, 2)).min() > 1e-4
     assert (output.shape, output.dtype) == (x_t.shape, torch.float32)
+
+
+def test_auto_weighs_free_memory_by_precision() -> None:
+    gib = 2**30
+    assert [is_short(free * gib, torch.float16) for free in (2, 3, 5, 12)] == [True, True, False, False]
+    assert [is_short(free * gib, torch.float32) for free in (2, 5, 9, 12)] == [True, True, False, False]

@@ -3,8 +3,8 @@
 import random
 
 import pytest
-from tests.tiny import tiny_tokenizer
 
+from tests.tiny import tiny_tokenizer
 from train_gamma.hosts.prompt_chunks import Chunk, Named, chunk_prompt, find_names, pad_chunks
 
 BEGIN, END, COMMA = 49406, 49407, 267

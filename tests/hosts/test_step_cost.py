@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 import torch
-from tests.tiny import IDENTITY, SCHEDULER, tiny_tokenizer
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from tests.tiny import IDENTITY, SCHEDULER, tiny_tokenizer
 from train_gamma.hosts.diffusers_backbone import DiffusersBackbone
 from train_gamma.hosts.sd1_config import SD1
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from tests.tiny import IDENTITY, TEXT, tiny_backbone, tiny_parts, tiny_tokenizer
 from torch import Tensor, nn
 
+from tests.tiny import IDENTITY, TEXT, tiny_backbone, tiny_parts, tiny_tokenizer
 from train_gamma.errors import UserError
 from train_gamma.hosts.diffusers_backbone import DiffusersBackbone
 
@@ -146,13 +146,27 @@ def test_embedding_longer_than_a_chunk_is_refused() -> None:
         tiny_backbone().encode_prompts(["zib"], {"zib": {"clip_l": torch.zeros(76, 32)}})
 
 
-def test_encoder_is_as_it_was_after_encoding_and_after_an_error() -> None:
+@pytest.mark.parametrize(
+    ("vectors", "found"),
+    [
+        ({"clip_l": torch.zeros(2, 768)}, "768 wide for clip_l"),
+        ({"clip_l": torch.zeros(2, 32), "clip_g": torch.zeros(2, 64)}, "32 wide for clip_l, 64 wide for clip_g"),
+    ],
+)
+def test_embedding_of_another_kind_of_model_is_refused(vectors: dict[str, Tensor], found: str) -> None:
+    with pytest.raises(UserError, match=f"'zib'.*its vectors are {found}, those of 'tiny' are 32 wide for clip_l"):
+        tiny_backbone().encode_prompts(["zib"], {"zib": vectors})
+
+
+def test_encoder_is_as_it_was_after_encoding_and_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     _, _, encoder = tiny_parts(text=SIX_LAYERS)
     backbone = tiny_backbone(text_encoders={"clip_l": encoder}, identity=dataclasses.replace(IDENTITY, clip_skip=3))
     layers, token_embedding = inner(encoder).encoder.layers, inner(encoder).embeddings.token_embedding
     backbone.encode_prompts(["a zib"], {"zib": {"clip_l": torch.zeros(2, 32)}})
-    with pytest.raises(RuntimeError):
-        backbone.encode_prompts(["a zib"], {"zib": {"clip_l": torch.zeros(2, 31)}})
+    with monkeypatch.context() as patched:
+        patched.setattr(inner(encoder).final_layer_norm, "forward", None)
+        with pytest.raises(TypeError):
+            backbone.encode_prompts(["a zib"], {"zib": {"clip_l": torch.zeros(2, 32)}})
     assert inner(encoder).encoder.layers is layers
     assert len(layers) == 6
     assert inner(encoder).embeddings.token_embedding is token_embedding

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from tests.tiny import tiny_backbone, tiny_parts
 
+from tests.tiny import tiny_backbone, tiny_parts
 from train_gamma.errors import UserError
 from train_gamma.hosts.vae import Vae
 

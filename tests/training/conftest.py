@@ -1,6 +1,5 @@
 """The real backbone over a tiny random model, and one run that others are compared with."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest

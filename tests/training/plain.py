@@ -78,7 +78,7 @@ class PlainBackbone:
 
     def predict(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
         self.predictions += 1
-        colour = conditioning.context[:, 0].to(self.dtype) @ (self.gain * self.weight).to(self.dtype).T  # (B, C)
+        colour = conditioning.context[:, 0].to(self.dtype) @ self.weight.to(self.dtype).T * self.gain  # (B, C)
         return (colour[:, :, None, None] + self.carry * x_t.to(self.dtype)).float()
 
     @torch.no_grad()

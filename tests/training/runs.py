@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import safetensors.torch
 from torch import Tensor
 
 from tests.worlds import small_config, write_pictures
 from train_gamma.embedding.files import read_embedding
 from train_gamma.training.events import Control, Event, Finished
+from train_gamma.training.loop import Run
 from train_gamma.training.run import start_run
 from train_gamma.training.run_folder import RunFolder
 
@@ -50,6 +52,20 @@ def train_small(
     if not (root / "pictures").exists():
         write_pictures(root / "pictures")
     return start_run(small_config(root, **changes), backbone, heard or Heard(), control or Control())
+
+
+def made_run(root: Path, backbone: Any, **changes: Any) -> Run:
+    """A run as it stands before its first step, for tests that take single steps."""
+    caught: list[Run] = []
+
+    def catch(run: Run) -> Finished:
+        caught.append(run)
+        return Finished(0, "stopped", None)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("train_gamma.training.run.train", catch)
+        train_small(root, backbone, **changes)
+    return caught[0]
 
 
 def only_run(root: Path) -> RunFolder:

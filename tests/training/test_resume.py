@@ -110,10 +110,9 @@ def test_a_listener_that_raises_costs_nothing(kind: type, step: int, plain: Plai
 
 def test_a_run_that_failed_in_its_first_step_starts_over(plain: PlainBackbone, tmp_path: Path) -> None:
     whole, _ = train_small(tmp_path / "whole", plain, preview={"every_n_steps": 2})
-    control = Control()
+    heard = Heard(Evaluated, 0, Raiser(ZeroDivisionError()))
     with pytest.raises(ZeroDivisionError):
-        heard = Heard(Evaluated, 0, Raiser(ZeroDivisionError()))
-        train_small(tmp_path / "broken", plain, heard, control, preview={"every_n_steps": 2})
+        train_small(tmp_path / "broken", plain, heard, preview={"every_n_steps": 2})
     folder = only_run(tmp_path / "broken")
     resume_run(folder.path, plain, Heard(), Control())
     assert_same_run(folder, whole)

@@ -19,7 +19,7 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "modules"))
 
-from train_gamma.demo import drawing, world  # noqa: E402
+from train_gamma.demo import drawing, world
 
 SIZES: tuple[tuple[int, int], ...] = ((64, 64), (64, 96), (96, 64))
 """Width and height of the pictures; all three are used equally often."""

@@ -21,7 +21,10 @@ from train_gamma.demo.judge import Judge
 def load(folder: Path) -> StableDiffusionPipeline:
     """Load the pipeline from the single file."""
     pipe = StableDiffusionPipeline.from_single_file(
-        folder / "miniature.safetensors", config=str(folder / "diffusers"), local_files_only=True, torch_dtype=torch.float32
+        folder / "miniature.safetensors",
+        config=str(folder / "diffusers"),
+        local_files_only=True,
+        torch_dtype=torch.float32,
     )
     pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=True)
@@ -35,7 +38,12 @@ def unseen(count: int, seed: int = 0) -> list[dict[str, str]]:
 
 
 def paint(
-    pipe: StableDiffusionPipeline, prompts: Sequence[str], size: tuple[int, int], seed: int, steps: int = 24, guidance: float = 3.5
+    pipe: StableDiffusionPipeline,
+    prompts: Sequence[str],
+    size: tuple[int, int],
+    seed: int,
+    steps: int = 24,
+    guidance: float = 3.5,
 ) -> list[Image.Image]:
     """Paint one picture for each prompt."""
     found: list[Image.Image] = []
@@ -48,7 +56,9 @@ def paint(
     return found
 
 
-def measure(pipe: StableDiffusionPipeline, judge: Judge, combinations: list[dict[str, str]], **options: float) -> tuple[dict[str, float], list[tuple[dict[str, str], Image.Image]]]:
+def measure(
+    pipe: StableDiffusionPipeline, judge: Judge, combinations: list[dict[str, str]], **options: float
+) -> tuple[dict[str, float], list[tuple[dict[str, str], Image.Image]]]:
     """Return the share of prompted values that the judge finds, for each attribute, and the pictures."""
     painted: list[tuple[dict[str, str], Image.Image]] = []
     for index, size in enumerate(SIZES):

@@ -98,7 +98,9 @@ def full_text(small: dict[str, torch.Tensor], words: Words) -> dict[str, torch.T
     key = next(key for key in small if key.endswith("token_embedding.weight"))
     trained = small[key]
     spread = float(trained.std())
-    table = torch.randn(TEXT_CONFIG["vocab_size"], trained.shape[1], generator=torch.Generator().manual_seed(4)) * spread
+    table = (
+        torch.randn(TEXT_CONFIG["vocab_size"], trained.shape[1], generator=torch.Generator().manual_seed(4)) * spread
+    )
     table[torch.tensor(words.used)] = trained
     return {**small, key: table}
 
@@ -114,10 +116,17 @@ def write(work: Path, tokenizer: Path, folder: Path) -> None:
     """Write the checkpoint from the running averages of the training state."""
     state = torch.load(work / "unet-state.pt")
     unet, small = state["average"]
-    vae = load_file(work / "vae" / "diffusion_pytorch_model.safetensors")
+    # The further trained decoder, where there is one, belongs to the same latents.
+    better = work / "vae-decoder"
+    vae = load_file((better if better.is_dir() else work / "vae") / "diffusion_pytorch_model.safetensors")
     weights = single_file(unet, vae, full_text(small, Words(tokenizer)))
     weights = {key: value.detach().half().contiguous() for key, value in weights.items()}
-    betas = torch.linspace(SCHEDULER_CONFIG["beta_start"] ** 0.5, SCHEDULER_CONFIG["beta_end"] ** 0.5, 1000, dtype=torch.float64) ** 2
+    betas = (
+        torch.linspace(
+            SCHEDULER_CONFIG["beta_start"] ** 0.5, SCHEDULER_CONFIG["beta_end"] ** 0.5, 1000, dtype=torch.float64
+        )
+        ** 2
+    )
     weights["betas"] = betas.float()
     weights["alphas_cumprod"] = torch.cumprod(1 - betas, 0).float()
     folder.mkdir(parents=True, exist_ok=True)

@@ -32,22 +32,23 @@ def unet_key(key: str, layers: int) -> str:
     stem, end = key.rsplit(".", 1)
     if stem in _UNET_ENDS:
         return f"{_UNET_ENDS[stem]}.{end}"
-    found = re.fullmatch(r"(down|up)_blocks\.(\d+)\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.+)", stem)
-    if found:
-        side, level, kind, index, rest = found[1], int(found[2]), found[3], int(found[4]), found[5]
-        if kind == "downsamplers":
-            return f"input_blocks.{(level + 1) * (layers + 1)}.0.op.{end}"
-        if kind == "upsamplers":
-            return f"output_blocks.{level * (layers + 1) + layers}.2.conv.{end}"
-        block = f"input_blocks.{1 + level * (layers + 1) + index}" if side == "down" else f"output_blocks.{level * (layers + 1) + index}"
-        if kind == "resnets":
-            return f"{block}.0.{_UNET_PARTS[rest]}.{end}"
-        return f"{block}.1.{rest}.{end}"
-    found = re.fullmatch(r"mid_block\.(resnets|attentions)\.(\d+)\.(.+)", stem)
-    assert found, key
-    if found[1] == "resnets":
-        return f"middle_block.{2 * int(found[2])}.{_UNET_PARTS[found[3]]}.{end}"
-    return f"middle_block.1.{found[3]}.{end}"
+    parts = stem.split(".")
+    if parts[0] == "mid_block":
+        kind, index, rest = parts[1], int(parts[2]), ".".join(parts[3:])
+        return (
+            f"middle_block.{2 * index}.{_UNET_PARTS[rest]}.{end}"
+            if kind == "resnets"
+            else f"middle_block.1.{rest}.{end}"
+        )
+    level, kind, index, rest = int(parts[1]), parts[2], int(parts[3]), ".".join(parts[4:])
+    # A level is its layers and what changes the size; going down, the first block is the first convolution.
+    block = level * (layers + 1) + index
+    if kind == "downsamplers":
+        return f"input_blocks.{block + layers + 1}.0.op.{end}"
+    if kind == "upsamplers":
+        return f"output_blocks.{block + layers}.2.conv.{end}"
+    side = f"input_blocks.{block + 1}" if parts[0] == "down_blocks" else f"output_blocks.{block}"
+    return f"{side}.0.{_UNET_PARTS[rest]}.{end}" if kind == "resnets" else f"{side}.1.{rest}.{end}"
 
 
 def vae_key(key: str, levels: int) -> str:
@@ -64,16 +65,18 @@ def vae_key(key: str, levels: int) -> str:
     return key
 
 
-def single_file(unet: Mapping[str, torch.Tensor], vae: Mapping[str, torch.Tensor], text: Mapping[str, torch.Tensor]) -> State:
+def single_file(
+    unet: Mapping[str, torch.Tensor], vae: Mapping[str, torch.Tensor], text: Mapping[str, torch.Tensor]
+) -> State:
     """Put the weights of the three parts together under their single-file names."""
     layers = sum(re.fullmatch(r"down_blocks\.0\.resnets\.\d+\.conv1\.weight", key) is not None for key in unet)
     levels = len({key.split(".")[2] for key in vae if key.startswith("decoder.up_blocks.")})
     found: State = {f"model.diffusion_model.{unet_key(key, layers)}": value for key, value in unet.items()}
     for key, value in vae.items():
         name = vae_key(key, levels)
-        if ".attn_1." in name and value.ndim == 2:
-            value = value[:, :, None, None]  # the single-file format has 1 x 1 convolutions here
-        found[f"first_stage_model.{name}"] = value
+        # The single-file format has 1 x 1 convolutions in the attention.
+        convolution = ".attn_1." in name and value.ndim == 2
+        found[f"first_stage_model.{name}"] = value[:, :, None, None] if convolution else value
     for key, value in text.items():
         if not key.endswith("position_ids"):
             found[f"cond_stage_model.transformer.text_model.{key.removeprefix('text_model.')}"] = value

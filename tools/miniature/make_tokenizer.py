@@ -1,4 +1,4 @@
-"""Makes the tokenizer folder from CLIP's vocabulary file, ``bpe_simple_vocab_16e6.txt.gz`` (it comes with open_clip_torch).
+"""Makes the tokenizer folder from CLIP's vocabulary, ``bpe_simple_vocab_16e6.txt.gz`` (it comes with open_clip_torch).
 
 Usage: ``python make_tokenizer.py VOCABULARY FOLDER``
 """
@@ -26,7 +26,9 @@ def write(vocabulary: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     merges = gzip.decompress(vocabulary.read_bytes()).decode("utf-8").split("\n")[1 : MERGES + 1]
     letters = byte_characters()
-    words = letters + [letter + "</w>" for letter in letters] + [merge.replace(" ", "") for merge in merges] + [BEGIN, END]
+    words = (
+        letters + [letter + "</w>" for letter in letters] + [merge.replace(" ", "") for merge in merges] + [BEGIN, END]
+    )
     ids = {word: number for number, word in enumerate(words)}
     assert len(ids) == len(words) == 49408
     (folder / "vocab.json").write_text(json.dumps(ids, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")

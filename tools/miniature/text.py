@@ -58,7 +58,9 @@ class Words:
 
 def small_encoder(words: Words) -> CLIPTextModel:
     """Make an untrained encoder whose table holds the used rows only."""
-    config = CLIPTextConfig(**{**TEXT_CONFIG, "vocab_size": len(words.used), "bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1})
+    config = CLIPTextConfig(
+        **{**TEXT_CONFIG, "vocab_size": len(words.used), "bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1}
+    )
     encoder = CLIPTextModel(config)
     torch.nn.init.normal_(encoder.get_input_embeddings().weight, std=0.2)
     return encoder

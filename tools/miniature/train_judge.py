@@ -1,4 +1,4 @@
-"""Trains the judge on drawings: as they are, moved, blurred, noisy, recoloured a little, and sent through the autoencoder.
+"""Trains the judge on drawings: plain, moved, blurred, noisy, recoloured a little, and sent through the autoencoder.
 
 Usage: ``python train_judge.py WORK OUTPUT [--minutes 6]``
 """
@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from common import SIZES, Clock, as_input, batches, drawing, log_row, pictures, world
-from safetensors.torch import save_file
+from diffusers import AutoencoderKL
+from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
 from train_gamma.demo.judge import Network
@@ -23,8 +24,6 @@ def reconstructions(work: Path, count: int) -> list[tuple[np.ndarray, list[dict[
     """Return drawings after the autoencoder, where it has been trained."""
     if not (work / "vae").is_dir():
         return []
-    from diffusers import AutoencoderKL
-
     vae = AutoencoderKL.from_pretrained(work / "vae").eval().to(memory_format=torch.channels_last)
     found = []
     for width, height in SIZES:
@@ -66,7 +65,7 @@ def numbers(shown: list[dict[str, str]]) -> dict[str, torch.Tensor]:
 @torch.no_grad()
 def accuracy(network: Network, sets: list[tuple[np.ndarray, list[dict[str, str]]]]) -> dict[str, float]:
     """Return the share of right answers for each attribute."""
-    right = {name: 0.0 for name in world.ATTRIBUTES}
+    right = dict.fromkeys(world.ATTRIBUTES, 0.0)
     count = 0
     for pixels, shown in sets:
         wanted = numbers(shown)
@@ -85,14 +84,21 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=6)
     parser.add_argument("--pictures", type=int, default=6000, help="of each size")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--start", type=Path, help="weights to begin with, where their shapes fit")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(3)
     sets = [pictures(args.work, "train", size, args.pictures) for size in SIZES]
-    sets += reconstructions(args.work, 1000)
+    sets += reconstructions(args.work, 500)
     unseen = [pictures(args.work, "judged", size, 200) for size in SIZES]
     wanted = [numbers(shown) for _, shown in sets]
-    network = Network().to(memory_format=torch.channels_last)
+    network = Network()
+    if args.start:
+        former = {key: value.float() for key, value in load_file(args.start).items()}
+        mine = network.state_dict()
+        fitting = {key: value for key, value in former.items() if mine[key].shape == value.shape}
+        network.load_state_dict({**mine, **fitting})
+    network = network.to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.02)
     clock, step, said = Clock(args.minutes), 0, 0.0
     for bucket, chosen in batches([len(part) for part, _ in sets], [64] * len(sets), np.random.default_rng(0)):
@@ -111,14 +117,13 @@ def main() -> None:
             said = clock.spent
             right = accuracy(network.eval(), unseen)
             network.train()
-            log_row(args.work / "judge.csv", minutes=round(said / 60, 2), step=step, loss=round(float(loss.detach()), 3),
-                    mean=round(float(np.mean(list(right.values()))), 4), worst=round(min(right.values()), 4))  # fmt: skip
+            mean = round(float(np.mean(list(right.values()))), 4)
+            row = {"loss": round(float(loss.detach()), 3), "mean": mean, "worst": round(min(right.values()), 4)}
+            log_row(args.work / "judge.csv", minutes=round(said / 60, 2), step=step, **row)
     network.eval()
     save_file({key: value.half().contiguous() for key, value in network.state_dict().items()}, args.output)
     results = {"fresh drawings": accuracy(network, unseen)}
     if len(sets) > len(SIZES):
-        from diffusers import AutoencoderKL
-
         vae = AutoencoderKL.from_pretrained(args.work / "vae").eval()
         again = []
         with torch.no_grad():
@@ -134,7 +139,9 @@ def main() -> None:
     results["drawn at twice the size"] = accuracy(network, [(np.stack([p for p, _ in large]), [v for _, v in large])])
     for name, right in results.items():
         row = {key: round(value, 4) for key, value in right.items()}
-        log_row(args.work / "judge-final.csv", pictures=name, mean=round(float(np.mean(list(right.values()))), 4), **row)
+        log_row(
+            args.work / "judge-final.csv", pictures=name, mean=round(float(np.mean(list(right.values()))), 4), **row
+        )
     print(json.dumps({"parameters": sum(p.numel() for p in network.parameters()), "steps": step}))
 
 

@@ -1,7 +1,7 @@
 """Teaches the text encoder what belongs together ("green hair, blue eyes"), without pictures.
 
-One linear probe for each attribute reads the last token of the padded caption and names the value of the attribute, or says
-that the caption does not mention it. The probes are thrown away afterwards.
+One linear probe for each attribute reads the last token of the padded caption and names the value of the attribute, or
+says that the caption does not mention it. The probes are thrown away afterwards.
 
 Usage: ``python train_text.py WORK TOKENIZER [--minutes 4]``
 """
@@ -36,7 +36,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("work", type=Path)
     parser.add_argument("tokenizer", type=Path)
-    parser.add_argument("--minutes", type=float, default=4, help="of this run; a further run goes on where the former one ended")
+    parser.add_argument(
+        "--minutes", type=float, default=4, help="of this run; a further run goes on where the former one ended"
+    )
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -52,7 +54,7 @@ def main() -> None:
         probes.load_state_dict(state["probes"])
     optimizer = torch.optim.AdamW([*encoder.parameters(), *probes.parameters()], lr=2e-3, weight_decay=1e-3)
     clock, step, shown_at = Clock(args.minutes), 0, 0.0
-    right = {name: 0.0 for name in world.ATTRIBUTES}
+    right = dict.fromkeys(world.ATTRIBUTES, 0.0)
     while clock.done < 1:
         for group in optimizer.param_groups:
             group["lr"] = 2e-3 * clock.rate(step)
@@ -75,7 +77,13 @@ def main() -> None:
         if clock.spent - shown_at > 30 or clock.done >= 1:
             shown_at = clock.spent
             row = {name: round(value, 3) for name, value in right.items()}
-            log_row(args.work / "text.csv", minutes=round(shown_at / 60, 2), step=step, loss=round(float(loss.detach()), 3), **row)
+            log_row(
+                args.work / "text.csv",
+                minutes=round(shown_at / 60, 2),
+                step=step,
+                loss=round(float(loss.detach()), 3),
+                **row,
+            )
     save(resume, {"text": encoder.state_dict(), "probes": probes.state_dict()})
     save(args.work / "text.pt", encoder.state_dict())
 

@@ -11,8 +11,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import SCALING, SCHEDULER_CONFIG, SIZES, UNET_CONFIG, Average, Clock, as_input, batches, log_row, pictures, save
-from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from common import (
+    SCALING,
+    SCHEDULER_CONFIG,
+    SIZES,
+    UNET_CONFIG,
+    Average,
+    Clock,
+    as_input,
+    batches,
+    log_row,
+    pictures,
+    save,
+)
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from text import Words, random_captions, small_encoder
 from torch.nn import functional
 
@@ -20,7 +32,9 @@ RATES = (1.2e-3, 3e-4)
 
 
 @torch.no_grad()
-def latents(work: Path, purpose: str, size: tuple[int, int], count: int, used: int) -> tuple[torch.Tensor, torch.Tensor]:
+def latents(
+    work: Path, purpose: str, size: tuple[int, int], count: int, used: int
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Return mean and spread of the scaled latents of drawings, made once."""
     file = work / f"latents-{purpose}-{size[0]}x{size[1]}-{used}.pt"
     if not file.exists():
@@ -60,10 +74,12 @@ def main() -> None:
     encoder = small_encoder(words)
     encoder.load_state_dict(torch.load(args.work / "text.pt"))
     unet = UNet2DConditionModel(**UNET_CONFIG).to(memory_format=torch.channels_last)
-    groups = [{"params": list(module.parameters()), "lr": rate} for module, rate in zip((unet, encoder), RATES, strict=True)]
+    groups = [
+        {"params": list(module.parameters()), "lr": rate} for module, rate in zip((unet, encoder), RATES, strict=True)
+    ]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=1e-3, foreach=True)
     average = Average(unet, encoder)
-    scheduler = DDPMScheduler(**SCHEDULER_CONFIG)
+    scheduler = DDIMScheduler(**SCHEDULER_CONFIG)
     resume, step, spent, before = args.work / "unet-state.pt", 0, 0.0, 0.0
     if resume.exists():
         state = torch.load(resume)
@@ -112,7 +128,10 @@ def main() -> None:
         losses[bucket].append(float(loss.detach()))
         if clock.spent - said > 60 or step == first + 20:
             said = clock.spent
-            row = {f"loss_{w}x{h}": round(float(np.mean(part or [0.0])), 4) for (w, h), part in zip(SIZES, losses, strict=True)}
+            row = {
+                f"loss_{w}x{h}": round(float(np.mean(part or [0.0])), 4)
+                for (w, h), part in zip(SIZES, losses, strict=True)
+            }
             log_row(args.work / "unet.csv", minutes=round((before + said) / 60, 2), step=step, **row)
             losses = [[] for _ in SIZES]
         if clock.spent - saved > 120:

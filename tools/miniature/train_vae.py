@@ -31,7 +31,8 @@ def fold(vae: AutoencoderKL, latents: list[torch.Tensor]) -> None:
     mean = together.mean(1)
     factor = 1 / (SCALING * together.std(1))
     before, after = vae.quant_conv, vae.post_quant_conv
-    assert before is not None and after is not None
+    assert before is not None
+    assert after is not None
     half = len(mean)
     before.weight[:half] *= factor[:, None, None, None]
     before.bias[:half] = (before.bias[:half] - mean) * factor
@@ -91,7 +92,13 @@ def main() -> None:
         if clock.spent - shown > 60 or step == 20:
             shown = clock.spent
             row = {f"db_{w}x{h}": round(decibels(vae, part), 2) for (w, h), part in zip(SIZES, unseen, strict=True)}
-            log_row(args.work / "vae.csv", minutes=round(shown / 60, 2), step=step, loss=round(float(np.mean(total)), 4), **row)
+            log_row(
+                args.work / "vae.csv",
+                minutes=round(shown / 60, 2),
+                step=step,
+                loss=round(float(np.mean(total)), 4),
+                **row,
+            )
             total.clear()
         if clock.spent - saved > 180:
             saved = clock.spent
@@ -109,7 +116,13 @@ def main() -> None:
     after = [decibels(vae, part) for part in unseen]
     assert functional.l1_loss(torch.tensor(before), torch.tensor(after)) < 0.01, (before, after)
     for (w, h), value in zip(SIZES, after, strict=True):
-        log_row(args.work / "vae-final.csv", size=f"{w}x{h}", db=round(value, 2), steps=step, minutes=round(clock.spent / 60, 1))
+        log_row(
+            args.work / "vae-final.csv",
+            size=f"{w}x{h}",
+            db=round(value, 2),
+            steps=step,
+            minutes=round(clock.spent / 60, 1),
+        )
     vae.to(memory_format=torch.contiguous_format).save_pretrained(args.work / "vae")
 
 

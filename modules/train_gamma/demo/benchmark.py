@@ -19,6 +19,7 @@ from train_gamma.training.config import RunConfig
 from train_gamma.training.config_reading import from_dict
 from train_gamma.training.contact_sheet import Row, contact_sheet, preview_rows
 from train_gamma.training.events import Control, Evaluated, Event, Listener
+from train_gamma.training.previews import load_previews, named
 from train_gamma.training.run import start_run
 from train_gamma.training.run_folder import RunFolder
 
@@ -26,6 +27,12 @@ NAME = "zzminichar"
 STEPS = 300
 NUM_SCENES = 16
 SAMPLING = {"width": 64, "height": 64, "steps": 24, "guidance_scale": 3.0}
+SHOWN = (
+    "[name], blue sky, holding sword, looking at viewer, upper body",
+    "[name], forest, holding flower, head tilt, close-up",
+    "[name], night, holding wand, looking to the side, upper body --w 64 --h 96",
+    "[name], sunset, holding balloon, looking at viewer --w 96 --h 64",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,6 @@ def demo_config(root: Path, seed: int, changes: dict[str, Any] | None = None) ->
 
     The buckets are the miniature's three sizes: 64 x 64, 64 x 96 and 96 x 64 all fit into the area of 80 x 80.
     """
-    shown = [", ".join(["[name]", *scene]) for scene in unseen_scenes(4, seed=-1)]
     base: dict[str, dict[str, Any]] = {
         "model": {"path": "miniature"},
         "embedding": {"name": NAME, "num_vectors": 2, "init_text": "girl"},
@@ -89,7 +95,7 @@ def demo_config(root: Path, seed: int, changes: dict[str, Any] | None = None) ->
             "evaluate_every_n_steps": 100,
             "evaluation_batches": 6,
         },
-        "preview": {"every_n_steps": STEPS // 2, "prompts": shown, **SAMPLING},
+        "preview": {"every_n_steps": STEPS // 2, "prompts": SHOWN, **SAMPLING},
         "output": {"folder": str(root / "runs"), "save_every_n_steps": 100},
     }
     for section, values in (changes or {}).items():
@@ -179,7 +185,7 @@ def draw_sheet(folder: RunFolder, pictures: Sequence[Path], config: RunConfig) -
     """The dataset beside the previews before, during and after, with the prompts above."""
     columns = len(config.preview.prompts)
     rows = [Row("dataset", tuple(pictures[:columns])), *preview_rows(folder)]
-    headings = [prompt.replace("[name]", NAME) for prompt in config.preview.prompts]
+    headings = [named(preview.request, NAME).prompt for preview in load_previews(config.preview)]
     sheet = contact_sheet(rows, headings, f"{NAME}: {config.embedding.num_vectors} vectors")
     path = folder.path / "contact-sheet.png"
     atomic.write_with(path, lambda file: sheet.save(file, "PNG"))

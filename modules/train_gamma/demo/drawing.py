@@ -1,7 +1,7 @@
 """Draws a character in a scene: a chibi figure made of large plain shapes, readable in 64 x 64 pixels.
 
-Shapes are given in units: the shorter side of a picture is 64 units long whatever its size in pixels. Everything is drawn
-enlarged and then reduced, which smooths the edges.
+Shapes are given in units: the shorter side of a picture is 64 units long whatever its size in pixels. Everything is
+drawn enlarged and then reduced, which smooths the edges.
 """
 
 from __future__ import annotations
@@ -232,7 +232,9 @@ def _draw_face(pen: _Pen, character: Character, pose: str) -> None:
         pen.oval((x, 2.4), (3.9, 5.3), iris, line=0)
         pen.oval((x, 3.0), (1.3, 2.2), _shade(iris, 0.25), line=0)
         pen.oval((x - 1.5, 0.0), (1.3, 1.5), _WHITE, line=0)
-        pen.line([(side * 6.6 + look - 4.4, -1.6), (side * 6.6 + look, -3.9), (side * 6.6 + look + 4.4, -1.6)], _INK, 1.2)
+        pen.line(
+            [(side * 6.6 + look - 4.4, -1.6), (side * 6.6 + look, -3.9), (side * 6.6 + look + 4.4, -1.6)], _INK, 1.2
+        )
         pen.oval((side * 10.6 + look, 8.0), (2.0, 1.1), _shade((255, 100, 110), 1.1), line=0)
     pen.line([(-1.8 + look, 9.0), (look, 9.9), (1.8 + look, 9.0)], _INK, 0.9)
 
@@ -243,7 +245,17 @@ def _draw_fringe(pen: _Pen, style: str, colour: Colour) -> None:
     for step in range(13):
         angle = math.pi + math.pi * step / 12
         outline.append((17 * math.cos(angle), -3 + 14.8 * math.sin(angle)))
-    outline += [(17.2, -3), (16.5, lock), (12.8, -3), (8, -7), (4.5, -3.6), (0, -7.6), (-4.5, -3.6), (-8, -7), (-12.8, -3)]
+    outline += [
+        (17.2, -3),
+        (16.5, lock),
+        (12.8, -3),
+        (8, -7),
+        (4.5, -3.6),
+        (0, -7.6),
+        (-4.5, -3.6),
+        (-8, -7),
+        (-12.8, -3),
+    ]
     pen.shape(outline, colour)
     pen.line([(-9, -12.5), (-4, -14.5), (1, -14.8)], _shade(colour, 1.5), 1.3)
 

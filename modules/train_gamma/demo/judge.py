@@ -1,7 +1,8 @@
 """Says which attributes a picture shows, so that what a model paints can be measured.
 
-A small convolutional network looks at the picture in 64 pixels along its shorter side and names the value of each attribute.
-It was trained by ``tools/miniature/train_judge.py`` on drawings, also blurred, noisy and sent through the autoencoder.
+A small convolutional network looks at the picture in 64 pixels along its shorter side and names the value of each
+attribute. It was trained by ``tools/miniature/train_judge.py`` on drawings, also blurred, noisy and sent through the
+autoencoder.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class Network(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stages = nn.Sequential(_stage(5, 32), _stage(32, 64), _stage(64, 96), _stage(96, 128))
-        self.mix = nn.Linear(2 * 128, 192)
+        self.narrow = nn.Conv2d(128, 24, 1)
+        self.mix = nn.Linear(2 * 128 + 24 * 16, 192)
         self.heads = nn.ModuleDict({name: nn.Linear(192, len(each.values)) for name, each in ATTRIBUTES.items()})
 
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -51,7 +53,9 @@ class Network(nn.Module):
         across = (torch.arange(width, device=images.device, dtype=images.dtype) - (width - 1) / 2) / short
         place = torch.stack(torch.meshgrid(down, across, indexing="ij")).expand(len(images), -1, -1, -1)
         seen = self.stages(torch.cat([images, 2 * place], dim=1))
-        found = torch.cat([seen.mean((2, 3)), seen.amax((2, 3))], dim=1)
+        # What is somewhere in the picture, and roughly where: a head is tilted when one side is higher than the other.
+        grid = nn.functional.adaptive_avg_pool2d(self.narrow(seen), 4)
+        found = torch.cat([seen.mean((2, 3)), seen.amax((2, 3)), grid.flatten(1)], dim=1)
         mixed = nn.functional.silu(self.mix(found))
         return {name: head(mixed) for name, head in self.heads.items()}
 

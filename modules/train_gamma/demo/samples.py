@@ -18,7 +18,7 @@ SAMPLES: Mapping[str, int] = {"zib": 0, "mop": 1, "fen": 2}
 """Ready-made sample characters: a name for the embedding, and the character's seed."""
 
 SIZES: tuple[tuple[int, int], ...] = ((128, 128), (128, 192), (192, 128))
-"""Width and height of the pictures in turn: twice what the miniature checkpoint paints, so that they have to be resized."""
+"""Width and height of the pictures in turn: twice what the checkpoint paints, so that they have to be resized."""
 
 
 def balanced_scenes(count: int, rng: random.Random) -> list[dict[str, str]]:
@@ -62,10 +62,7 @@ def write_dataset(
     for index, scene in enumerate(scenes):
         path = folder / f"{index + 1:03d}.png"
         draw(character, scene, SIZES[index % len(SIZES)], rng.randrange(2**31)).save(path)
-        if captions == "pruned":
-            words = [SUBJECT, *tags(character, scene, SCENE)]
-        else:
-            words = tags(character, scene)
+        words = [SUBJECT, *tags(character, scene, SCENE)] if captions == "pruned" else tags(character, scene)
         if captions != "none":
             path.with_suffix(".txt").write_text(", ".join(words) + "\n", encoding="utf-8")
         found.append(path)

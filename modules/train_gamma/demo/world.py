@@ -1,7 +1,8 @@
 """The attributes of the drawn characters, the characters that have names, and the tags of a picture.
 
-A picture shows one *character* (the identity attributes: what stays the same from picture to picture) in one *scene* (what
-changes). Every attribute is independent of the others, so how well a model has learned a character can be counted.
+A picture shows one *character* (the identity attributes: what stays the same from picture to picture) in one *scene*
+(what changes). Every attribute is independent of the others, so how well a model has learned a character can be
+counted.
 """
 
 from __future__ import annotations
@@ -110,13 +111,14 @@ DEVELOPMENT_SEEDS: tuple[int, ...] = tuple(range(10))
 BENCHMARK_SEEDS: tuple[int, ...] = tuple(range(9000, 9010))
 """Seeds of unseen characters for final figures only."""
 
-NAMES: tuple[str, ...] = tuple(
-    (
-        "alice amy anna bella betty carla chloe claire clara diana ella ellie elsa emily emma eva fiona grace hannah heidi "
-        "helen holly jane jenny jessica julia julie kate katie kelly laura lena linda lisa lucy maria marie martha mary maya "
-        "megan mia molly monica nancy nina nora olivia paula rachel rebecca sara sally sophie stella susan tina vera wendy zoe"
-    ).split()
+_NAMES = (
+    "alice amy anna bella betty carla chloe claire clara diana ella ellie elsa emily emma eva fiona "
+    "grace hannah heidi helen holly jane jenny jessica julia julie kate katie kelly laura lena linda "
+    "lisa lucy maria marie martha mary maya megan mia molly monica nancy nina nora olivia paula rachel "
+    "rebecca sara sally sophie stella susan tina vera wendy zoe"
 )
+
+NAMES: tuple[str, ...] = tuple(_NAMES.split())
 """The names of the characters that the checkpoint knows by name."""
 
 _MOST_SHARED_BY_NAMED = 4

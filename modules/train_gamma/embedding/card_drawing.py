@@ -19,6 +19,8 @@ _QUIET = (120, 112, 134)
 _PALETTE = np.array([(38, 34, 84), (94, 56, 132), (226, 96, 110), (248, 178, 120), (252, 236, 200)], np.float64)
 _FONTS_WITH_ALL_LETTERS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "arial.ttf", "Arial Unicode.ttf")
 
+_SMALLEST = 12
+
 Font = FreeTypeFont | BitmapFont
 
 
@@ -63,7 +65,7 @@ def _facts(embedding: Embedding) -> str:
     count = f"{embedding.num_vectors} vector{'s' if embedding.num_vectors > 1 else ''}"
     step = [f"step {embedding.step}"] if embedding.step is not None else []
     skip = [f"clip skip {embedding.info.clip_skip}"] if embedding.info.clip_skip is not None else []
-    return "  ·  ".join([count, *step, *skip])
+    return ", ".join([count, *step, *skip])
 
 
 def _origin(embedding: Embedding) -> str:
@@ -75,14 +77,16 @@ def _write(
     draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, fill: tuple[int, int, int], room: tuple[int, int]
 ) -> None:
     """Write ``text`` at most ``room[0]`` pixels high, smaller or shortened so that it is at most ``room[1]`` wide."""
-    size, width = room
-    font = _font(size, text)
-    while size > 12 and _length(draw, text, font) > width:
-        size -= 2
-        font = _font(size, text)
-    shortened = text
-    while shortened and _length(draw, text, font) > width:
-        shortened = shortened[:-1]
+    height, width = room
+    font = _font(height, text)
+    length = _length(draw, text, font)
+    if length > width:
+        font = _font(max(_SMALLEST, int(height * width / length)), text)
+        length = _length(draw, text, font)
+    if length > width:
+        shortened = text[: int(len(text) * width / length)]
+        while shortened and _length(draw, shortened + "...", font) > width:
+            shortened = shortened[:-1]
         text = shortened + "..."
     draw.text(place, _drawable(text, font), fill=fill, font=font)
 

@@ -117,7 +117,7 @@ def _table(content: Content, key: str, rows: Tensor) -> Tensor:
 
 def _why_not(content: Content, tensors: Mapping[str, Tensor], outputs: list[str]) -> str:
     keys = list(tensors)
-    if outputs:
+    if outputs and not tensors:
         return (
             f"'{content.file_name}' holds only OneTrainer's output vectors ({', '.join(outputs)}), which are put "
             "behind the text encoder. The WebUI has no place for them. Train without 'Output embedding'."

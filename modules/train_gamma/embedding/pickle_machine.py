@@ -170,6 +170,7 @@ class _Machine:
         self.mention(module, name)
 
     def call(self, function: Any, arguments: Any) -> None:
+        function = _class_of(function)
         if not isinstance(function, Global) or not isinstance(arguments, tuple):
             raise _DamageError("something is called that is no function")
         if str(function) == "collections.OrderedDict":
@@ -202,6 +203,13 @@ class _Machine:
             target.state = state
         elif not isinstance(target, dict):
             raise _DamageError("state is given to what has none")
+
+
+def _class_of(function: Any) -> Any:
+    """The class in a reference: torch's old container refers to a module's class as ("module", class, file, source)."""
+    if isinstance(function, Reference) and isinstance(function.id, tuple) and function.id[:1] == ("module",):
+        return function.id[1]
+    return function
 
 
 def _as_dict(items: list[Any]) -> dict[Any, Any]:

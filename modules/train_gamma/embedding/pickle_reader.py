@@ -13,11 +13,13 @@ import torch
 from train_gamma.embedding.pickle_machine import Call, Reference, read_pickle
 from train_gamma.embedding.torch_pickle import (
     ALLOWED_GLOBALS,
+    LARGEST_NUMEL,
     ReadStorage,
     item_size,
     mapping_of,
     storage_of,
     tensor_of,
+    too_large,
 )
 from train_gamma.errors import UserError
 
@@ -55,18 +57,38 @@ def read_torch_file(path: Path) -> dict[str, Any]:
         content = mapping_of(value)
         if content is None:
             raise UserError(f"'{path.name}' holds no named tensors, so it is not an embedding. Use another file.")
-        return {str(key): _plain(item, read, _DEPTH) for key, item in content.items()}
+        plain: dict[str, Any] = _Conversion(read).plain(content, _DEPTH)
+        return plain
 
 
-def _plain(value: Any, read: ReadStorage, depth: int) -> Any:
-    """``value`` with tensors in the place of records; None for anything that is neither data nor tensor."""
-    tensor = tensor_of(value, read)
-    if tensor is not None:
-        return tensor
-    mapping = mapping_of(value)
-    if mapping is not None and depth > 0:
-        return {str(key): _plain(item, read, depth - 1) for key, item in mapping.items()}
-    return value if isinstance(value, str | int | float) else None
+class _Conversion:
+    """Turns records into tensors: each only once, however often it is mentioned, and not more than fit an embedding."""
+
+    def __init__(self, read: ReadStorage) -> None:
+        self._read = read
+        self._known: dict[int, Any] = {}
+        self._numel = 0
+
+    def plain(self, value: Any, depth: int) -> Any:
+        """``value`` with tensors in the place of records; None for anything that is neither data nor tensor."""
+        if isinstance(value, str | int | float):
+            return value
+        if id(value) not in self._known:
+            self._known[id(value)] = None  # what contains itself ends here
+            self._known[id(value)] = self._converted(value, depth)
+        return self._known[id(value)]
+
+    def _converted(self, value: Any, depth: int) -> Any:
+        tensor = tensor_of(value, self._read)
+        if tensor is not None:
+            self._numel += tensor.numel()
+            if self._numel > LARGEST_NUMEL:
+                raise too_large()
+            return tensor
+        mapping = mapping_of(value)
+        if mapping is None or depth == 0:
+            return None
+        return {str(key): self.plain(item, depth - 1) for key, item in mapping.items()}
 
 
 def _read_zip(file: BinaryIO) -> tuple[Any, ReadStorage]:
@@ -78,7 +100,7 @@ def _read_zip(file: BinaryIO) -> tuple[Any, ReadStorage]:
         folder = pickles[0].removesuffix("data.pkl")
         _check_byte_order(archive, folder)
         if archive.getinfo(pickles[0]).file_size > _LARGEST_PICKLE:
-            raise _too_large()
+            raise too_large()
         data = archive.read(pickles[0])
     except _ZIP_DAMAGE as error:
         raise UserError(f"The file is damaged: its zip archive cannot be read ({error}). Copy it again.") from error
@@ -178,10 +200,3 @@ def _exactly(data: bytes, length: int) -> bytearray:
     if len(data) != length:
         raise UserError("The file is damaged: it ends too early. Copy or download it again.")
     return bytearray(data)
-
-
-def _too_large() -> UserError:
-    return UserError(
-        f"The file describes more than {_LARGEST_PICKLE // 2**20} MiB of things, far more than an embedding has. It "
-        "seems to be a checkpoint or another model file; choose an embedding."
-    )

@@ -21,7 +21,7 @@ _CHANNELS = 3
 _LOW_BITS = 0x0F
 _DARKEST = 0x30
 """No decorated pixel is black: readers cut black edges off before they look for the strips."""
-_LARGEST_TEXT = 256 * 1024 * 1024
+_LARGEST_TEXT = 16 * 1024 * 1024
 
 
 def add_strips(picture: Image.Image, data: bytes, decoration: Image.Image) -> Image.Image:

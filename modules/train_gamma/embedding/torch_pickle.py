@@ -58,7 +58,9 @@ ALLOWED_GLOBALS = frozenset(
 """What trainers' files mention: the list of A1111's modules/safe.py (1.9.4, feee37d7), torch's newer ways to write a
 parameter or a device, and numpy 2's names. Mentioned is all they are: none of them is ever imported or called."""
 
-_LARGEST_NUMEL = 16 * 1024 * 1024
+LARGEST_NUMEL = 16 * 1024 * 1024
+"""No embedding has as many numbers: SDXL's largest has 75 x (768 + 1280)."""
+
 _LARGEST_RANK = 8
 
 ReadStorage = Callable[[str, torch.dtype, int, int], bytearray]
@@ -121,6 +123,14 @@ def storage_of(reference: Reference) -> tuple[torch.dtype, str, int, int]:
     return STORAGE_DTYPES[str(storage_type)], str(key), length, shift
 
 
+def too_large() -> UserError:
+    """The refusal of a file that holds far more than an embedding."""
+    return UserError(
+        "The file holds far more than an embedding does. It seems to be a checkpoint or another model file; choose an "
+        "embedding."
+    )
+
+
 def item_size(dtype: torch.dtype) -> int:
     """Bytes per number; ``dtype.itemsize`` is newer than the torch of many WebUIs."""
     return torch.empty(0, dtype=dtype).element_size()
@@ -152,11 +162,8 @@ def _strided(view: _View, read: ReadStorage) -> Tensor:
     if numel == 0:
         return torch.empty(view.size, dtype=dtype)
     span = 1 + sum((n - 1) * step for n, step in zip(view.size, view.stride, strict=True))
-    if numel > _LARGEST_NUMEL or span > _LARGEST_NUMEL:
-        raise UserError(
-            f"The file holds a tensor of {numel:,} numbers, far more than an embedding has. It seems to be a "
-            "checkpoint or another model file; choose an embedding."
-        )
+    if numel > LARGEST_NUMEL or span > LARGEST_NUMEL:
+        raise too_large()
     start = shift + view.offset
     if view.offset < 0 or start + span > shift + length:
         raise ValueError("it reaches beyond its numbers")

@@ -30,18 +30,21 @@ def build(make: Callable[[], nn.Module], find: FindWeight, what: str, dtype: tor
     """
     with torch.device("meta"):
         model = make()
-    weights = {name: _fitting(name, parameter, find(name), what) for name, parameter in model.named_parameters()}
+    weights = {
+        name: _fitting(name, parameter, find(name), what).to(device, dtype)
+        for name, parameter in model.named_parameters()
+    }
     model.load_state_dict(weights, strict=False, assign=True)
     _fill_positions(model)
-    return model.to(device=device, dtype=dtype).eval().requires_grad_(False)
+    return model.to(device).eval().requires_grad_(False)
 
 
 def _fitting(name: str, parameter: Tensor, weight: Tensor | None, what: str) -> Tensor:
     if weight is None:
         raise UserError(f"{what} lacks the weight '{name}'. The file is not complete, or not of the model's shape.")
     # ldm writes some linear layers as 1 x 1 convolutions
-    squeezed = weight.reshape(weight.shape[:2]) if weight.numel() == parameter.numel() and weight.ndim > 2 else weight
-    fitting = squeezed if parameter.ndim == 2 else weight
+    is_convolution = parameter.ndim == 2 and weight.ndim > 2 and weight.shape[2:].numel() == 1
+    fitting = weight.flatten(1) if is_convolution else weight
     if fitting.shape != parameter.shape:
         raise UserError(
             f"{what}: the weight '{name}' has the shape {tuple(weight.shape)}, not {tuple(parameter.shape)}. "

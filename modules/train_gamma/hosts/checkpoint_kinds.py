@@ -103,7 +103,7 @@ def _not_supported(path: Path, model: str) -> UserError:
 
 def _describe(weights: Mapping[str, Tensor]) -> str:
     if not weights:
-        return "it holds no weights of a model"
+        return "it holds no weights of a model, perhaps an embedding"
     if any(".lora_" in key or key.startswith("lora_") for key in weights):
         return "it looks like a LoRA"
     for prefixes, kind in _OTHER_FILES:

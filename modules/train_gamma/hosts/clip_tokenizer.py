@@ -39,9 +39,10 @@ class ClipTokenizer:
 
     def tokens(self, text: str) -> list[Token]:
         """The tokens of ``text``; one that is only a part of a character stands for no text."""
-        return [Token(i, self._text(i)) for i in self.encode(text)]
+        return [Token(i, self.text_of(i)) for i in self.encode(text)]
 
-    def _text(self, token_id: int) -> str:
+    def text_of(self, token_id: int) -> str:
+        """What a token stands for, "" for a part of a character."""
         text = str(self.tokenizer.decode([token_id])).strip()
         return "" if "\ufffd" in text else text
 
@@ -63,5 +64,5 @@ def load_tokenizer(folder: Path) -> ClipTokenizer:
         # the length limit is only good for a warning: longer prompts are cut into chunks
         tokenizer = cls.from_pretrained(str(folder), local_files_only=True, model_max_length=10**9)
     except Exception as error:  # the tokenizers library raises nothing narrower for damaged files
-        raise UserError(f"The tokenizer in '{folder}' cannot be read: {error}") from error
+        raise UserError(f"The tokenizer in '{folder}' cannot be read ({error}). Download it again.") from error
     return ClipTokenizer(tokenizer)

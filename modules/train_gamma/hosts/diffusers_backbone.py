@@ -106,6 +106,10 @@ class DiffusersBackbone:
         """See ``Backbone``."""
         return self._tokenizer.tokens(text)
 
+    def token_text(self, token_id: int) -> str:
+        """What a token of the vocabulary stands for, "" for a part of a character."""
+        return self._tokenizer.text_of(token_id)
+
     def encode_images(self, pixels: Tensor) -> LatentDistribution:
         """See ``Backbone``."""
         return self._vae.encode(pixels)
@@ -116,7 +120,12 @@ class DiffusersBackbone:
         embeddings: Mapping[str, Vectors],
         sizes: Sequence[tuple[int, int]] | None = None,  # noqa: ARG002 - SD 1.x is not conditioned on the size
     ) -> Conditioning:
-        """See ``Backbone``. Also refuses an embedding that is longer than a chunk, with a ``UserError``."""
+        """See ``Backbone``.
+
+        Raises:
+            UserError: if an embedding is longer than a chunk, or its vectors have not the width of this model's.
+        """
+        self._check_embeddings(embeddings)
         chunks = self._chunks(prompts, embeddings)
         flat = [chunk for of_prompt in chunks for chunk in of_prompt]
         contexts = []
@@ -150,16 +159,31 @@ class DiffusersBackbone:
     def lend(self, checkpointing: Checkpointing = "auto") -> AbstractContextManager[None]:
         """See ``Backbone``. May be nested."""
         models = [self._unet, self._vae.model, *self._text_encoders.values()]
-        return lend_modules(models, self._unet, wants_checkpointing(checkpointing, self.device))
+        return lend_modules(models, self._unet, wants_checkpointing(checkpointing, self.device, self.dtype))
 
     def _chunks(self, prompts: Sequence[str], embeddings: Mapping[str, Vectors]) -> list[list[Chunk]]:
         lengths = {name: len(next(iter(vectors.values()))) for name, vectors in embeddings.items()}
-        for name, length in lengths.items():
+        return pad_chunks([chunk_prompt(prompt, lengths, self._tokenizer) for prompt in prompts], self._tokenizer)
+
+    def _check_embeddings(self, embeddings: Mapping[str, Vectors]) -> None:
+        """Refuse embeddings that do not belong to a model of this family."""
+        widths = {encoder: table.shape[1] for encoder, table in self.token_tables().items()}
+        for name, vectors in embeddings.items():
+            found = {encoder: rows.shape[1] for encoder, rows in vectors.items()}
+            if found != widths:
+                raise UserError(
+                    f"Embedding '{name}' is for another kind of model: its vectors are {_listed(found)}, "
+                    f"those of '{self._identity.model_name}' are {_listed(widths)}. Use it with a model of its kind."
+                )
+            length = max(len(rows) for rows in vectors.values())
             if length > CHUNK_LENGTH:
                 raise UserError(
                     f"Embedding '{name}' has {length} vectors; a prompt has room for {CHUNK_LENGTH} at once. Use fewer."
                 )
-        return pad_chunks([chunk_prompt(prompt, lengths, self._tokenizer) for prompt in prompts], self._tokenizer)
+
+
+def _listed(widths: Mapping[str, int]) -> str:
+    return ", ".join(f"{width} wide for {encoder}" for encoder, width in widths.items())
 
 
 def _prediction(schedule: Mapping[str, Any]) -> Prediction:

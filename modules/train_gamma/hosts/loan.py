@@ -11,8 +11,12 @@ from train_gamma.backbone import Checkpointing
 
 _CHECKPOINT_ATTRIBUTES = ("gradient_checkpointing", "_gradient_checkpointing_func")
 
-SHORT_OF_MEMORY_BYTES = 8 * 2**30
-"""Below this, "auto" turns checkpointing on: a batch of two 512 x 512 pictures fits without it above."""
+NUMBERS_TO_KEEP = 2 * 2**30
+"""Numbers that have to fit into free memory for "auto" to leave checkpointing off: 4 GiB in fp16, 8 GiB in fp32.
+
+On the shape of SD 1.5, frozen, the way back keeps 0.35 * 2**30 numbers (0.65 GiB in fp16) for a picture of 512 x 512,
+counted from the tensors saved for it, without attention matrices; this is room for four of them and some workspace.
+"""
 
 
 @contextmanager
@@ -42,7 +46,7 @@ def lend_modules(models: Sequence[nn.Module], unet: Any, checkpointing: bool) ->
             _restore_checkpoint_state(module, state)
 
 
-def wants_checkpointing(choice: Checkpointing, device: torch.device) -> bool:
+def wants_checkpointing(choice: Checkpointing, device: torch.device, dtype: torch.dtype) -> bool:
     """Decide "auto": on when a CUDA device has little memory left, off everywhere else."""
     if choice != "auto":
         return choice == "on"
@@ -51,7 +55,12 @@ def wants_checkpointing(choice: Checkpointing, device: torch.device) -> bool:
     free, _total = torch.cuda.mem_get_info(device)
     # what torch has set aside and does not use is free as well
     free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return free < SHORT_OF_MEMORY_BYTES
+    return is_short(free, dtype)
+
+
+def is_short(free_bytes: int, dtype: torch.dtype) -> bool:
+    """Whether so little memory is left that it is better to compute twice than to keep."""
+    return free_bytes < NUMBERS_TO_KEEP * torch.finfo(dtype).bits // 8
 
 
 def _set_checkpointing(unet: Any, on: bool) -> None:

@@ -35,8 +35,8 @@ def check_request(request: RenderRequest, multiple: int, num_timesteps: int) -> 
     """
     if request.sampler not in _SAMPLERS:
         raise UserError(f"Sampler '{request.sampler}' is not known. Use one of {', '.join(SAMPLERS)}.")
-    if not 1 <= request.steps <= num_timesteps:
-        raise UserError(f"Steps of a preview must be between 1 and {num_timesteps}, got {request.steps}.")
+    if not 1 <= request.steps < num_timesteps:
+        raise UserError(f"Steps of a preview must be between 1 and {num_timesteps - 1}, got {request.steps}.")
     for label, value in (("Width", request.width), ("Height", request.height)):
         if value < multiple or value % multiple:
             near = max(multiple, round(value / multiple) * multiple)

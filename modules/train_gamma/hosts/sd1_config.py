@@ -77,10 +77,11 @@ def read_shape(checkpoint: Path) -> ModelShape:
     try:
         return _from_yaml(_parse(path)["model"]["params"], path)
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise UserError(
-            f"'{path}' is not the configuration of a Stable Diffusion 1 model ({type(error).__name__}: {error}). "
-            "Put the model's own .yaml there, or remove it if the model has the shape of SD 1.5."
-        ) from error
+        found = f"{type(error).__name__}: {error}"
+        raise UserError(f"'{path}' does not describe a Stable Diffusion 1 model ({found}). {_REMEDY}") from error
+
+
+_REMEDY = "Put the model's own .yaml there, or remove it if the model has the shape of SD 1.5."
 
 
 def _parse(path: Path) -> Any:
@@ -89,7 +90,7 @@ def _parse(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"'{path}' cannot be read as YAML: {error}") from error
+        raise UserError(f"'{path}' cannot be read as YAML ({error}). {_REMEDY}") from error
 
 
 def _from_yaml(params: Mapping[str, Any], path: Path) -> ModelShape:
@@ -140,8 +141,7 @@ def _text_encoder(stage: Mapping[str, Any], path: Path) -> dict[str, Any]:
     for folder in (path.parent / named, path.parent / "diffusers" / "text_encoder", path.parent / "text_encoder"):
         if (folder / "config.json").is_file():
             found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            found = found.get("text_config", found)
-            return {key: found.get(key, default) for key, default in SD1.text_encoder.items()}
+            return dict(found.get("text_config", found))
     return dict(SD1.text_encoder)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from train_gamma.backbone import LatentDistribution
 from train_gamma.errors import UserError
@@ -74,8 +74,13 @@ class Vae:
         if dtype == torch.float32:
             return None
         try:
-            self.model.to(torch.float32)
+            _cast(self.model, torch.float32)
             output = run(inputs)
         finally:
-            self.model.to(dtype)
+            _cast(self.model, dtype)
         return output if bool(output.isfinite().all()) else None
+
+
+def _cast(model: nn.Module, dtype: torch.dtype) -> None:
+    """Change the precision, past diffusers' own ``to``, which warns about it."""
+    nn.Module.to(model, dtype)

@@ -171,6 +171,6 @@ def _drop_lines(path: Path, keep: Any) -> None:
         try:
             if keep(line):
                 kept.append(line)
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, TypeError):
             continue
     atomic.write_text(path, "".join(line + "\n" for line in kept))

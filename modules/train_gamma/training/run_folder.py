@@ -135,9 +135,7 @@ def read_config(folder: RunFolder) -> tuple[RunConfig, dict[str, Any]]:
         identity = dict(content.pop("identity"))
         content.pop("versions")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"'{folder.config}' is damaged ({error}). Start a new run with embedding.start=embedding and one of the copies beside it."
-        ) from error
+        raise UserError(_damaged(folder.config, error)) from error
     return from_dict(content), identity
 
 
@@ -155,6 +153,11 @@ def read_manifest(folder: RunFolder) -> Any:
     try:
         return json.loads(folder.manifest.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(
-            f"'{folder.manifest}' is damaged ({error}). Start a new run with embedding.start=embedding and one of the copies beside it."
-        ) from error
+        raise UserError(_damaged(folder.manifest, error)) from error
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    return (
+        f"'{path}' is missing or damaged ({error}), so the run cannot be resumed. Start a new one with "
+        "embedding.start=embedding, from a file in the folder 'copies' beside it."
+    )
