@@ -54,7 +54,7 @@ def measure(backbone: Any, seed: int, work: Path, changes: dict[str, Any]) -> di
 def table(results: dict[int, dict[str, float]]) -> str:
     """The figures as markdown, with mean and standard deviation."""
     lines = [
-        "| seed | character | identity before | after | all traits as tags | evaluation loss before | after | seconds |",
+        "| seed | character | identity before | after | traits as tags | evaluation loss before | after | seconds |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for seed, result in results.items():

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from tests.worlds import small_config, write_pictures
 from train_gamma.embedding.files import read_embedding
+from train_gamma.training.entry import start_run
 from train_gamma.training.events import Control, Event, Finished
-from train_gamma.training.loop import Run
-from train_gamma.training.run import start_run
+from train_gamma.training.run import Run
 from train_gamma.training.run_folder import RunFolder
 
 
@@ -63,7 +63,7 @@ def made_run(root: Path, backbone: Any, **changes: Any) -> Run:
         return Finished(0, "stopped", None)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("train_gamma.training.run.train", catch)
+        patch.setattr("train_gamma.training.entry.train", catch)
         train_small(root, backbone, **changes)
     return caught[0]
 

@@ -15,7 +15,8 @@ from tests.tiny import tiny_backbone, tiny_parts
 from tests.training.plain import PlainBackbone
 from tests.training.runs import made_run
 from tests.worlds import write_pictures
-from train_gamma.training.loop import Run, accumulate
+from train_gamma.training.loop import accumulate
+from train_gamma.training.run import Run
 
 TOLERANCE = 1e-6
 """Of the largest value of the gradient. The model computes in float64; the rows and the sum are float32."""
@@ -71,7 +72,7 @@ def test_micro_batches_give_the_gradient_of_the_batch(
     run, (loss, expected) = eight_a_step
     order = run.order
     try:
-        run.order = Split(order, parts)  # type: ignore[assignment]
+        run.order = Split(order, parts)
         sizes = [len(batch) for batch in run.order.microbatches(0)]
         assert sum(sizes) == 8
         assert len(sizes) >= parts

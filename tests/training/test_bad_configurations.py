@@ -10,8 +10,8 @@ from tests.training.runs import train_small
 from tests.worlds import small_config, write_pictures
 from train_gamma.errors import UserError
 from train_gamma.training.config_reading import from_dict
+from train_gamma.training.entry import start_run
 from train_gamma.training.events import Control
-from train_gamma.training.run import start_run
 
 CASES: list[tuple[str, dict[str, Any], str]] = [
     # what is wrong, the settings, what the message says
@@ -187,7 +187,7 @@ def test_bad_settings_are_refused_with_a_way_out(changes: dict[str, Any], told: 
 def start(root: Path, backbone: PlainBackbone, changes: dict[str, Any]) -> None:
     """Give the settings as a file would, on top of good ones."""
     config = from_dict(changes, small_config(root))
-    start_run(config, backbone, lambda event: None, Control())  # type: ignore[arg-type]
+    start_run(config, backbone, lambda event: None, Control())
 
 
 def test_the_settings_they_are_put_on_are_good(plain: PlainBackbone, tmp_path: Path) -> None:

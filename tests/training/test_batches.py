@@ -10,10 +10,10 @@ import torch
 from tests.training.plain import PlainBackbone
 from tests.training.runs import Heard, made_run, train_small
 from train_gamma.training.batches import evaluation_batches, training_batch
+from train_gamma.training.entry import resume_run
 from train_gamma.training.evaluation import evaluation_loss
 from train_gamma.training.events import Control, Evaluated
-from train_gamma.training.loop import Run
-from train_gamma.training.run import resume_run
+from train_gamma.training.run import Run
 
 
 def batches(run: Run, steps: int) -> list[Any]:
@@ -129,7 +129,7 @@ def test_the_evaluation_loss_is_the_mean_over_samples(plain: PlainBackbone, tmp_
             x_t = a**0.5 * batch.x_0[k].double() + (1 - a) ** 0.5 * noise
             output = (plain.weight.double() @ context[k])[:, None, None] + plain.carry * x_t
             errors.append(float(((output - noise) ** 2).mean()))
-    loss = evaluation_loss(plain, run.evaluation, "zzgamma", run.vectors)  # type: ignore[arg-type]
+    loss = evaluation_loss(plain, run.evaluation, "zzgamma", run.vectors)
     assert loss == pytest.approx(sum(errors) / len(errors), rel=1e-5)
 
 

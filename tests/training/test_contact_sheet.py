@@ -42,12 +42,12 @@ def test_every_picture_is_in_its_row_and_column(tmp_path: Path) -> None:
     sheet = contact_sheet(rows, ["one", "two", "three"], "title", CELL)
     found = {(r, c): boxes(sheet, colour_of(r, c)) for r, row in enumerate(rows) for c in range(len(row.pictures))}
     assert all(box is not None for box in found.values())
-    left, top = found[0, 0][:2]  # type: ignore[index]
+    left, top = found[0, 0][:2]
     for (r, c), box in found.items():
         x, y = left + c * (CELL + MARGIN), top + r * (CELL + MARGIN)
         assert box == (x, y, x + CELL, y + CELL)
-    assert sheet.width - found[0, 2][2] in (MARGIN, 2 * MARGIN)  # type: ignore[index]
-    assert sheet.height - found[2, 0][3] in (MARGIN, 2 * MARGIN)  # type: ignore[index]
+    assert sheet.width - found[0, 2][2] in (MARGIN, 2 * MARGIN)
+    assert sheet.height - found[2, 0][3] in (MARGIN, 2 * MARGIN)
 
 
 @pytest.mark.parametrize(("size", "tile"), [((64, 32), (48, 24)), ((32, 64), (24, 48)), ((200, 100), (48, 24))])

@@ -138,7 +138,7 @@ def test_an_exception_leaves_a_copy_and_no_finished_embedding(plain: PlainBackbo
 @pytest.mark.parametrize("error", [UserError("no such sampler"), RuntimeError(), OSError(28, "No space left")])
 def test_a_failing_preview_is_a_warning(error: Exception, plain: PlainBackbone, tmp_path: Path) -> None:
     heard = Heard()
-    plain.render = Raiser(error)  # type: ignore[method-assign]
+    plain.render = Raiser(error)
     folder, finished = train_small(tmp_path, plain, heard, preview={"every_n_steps": 3})
     told = [(event.step, event.message) for event in heard.of(Warned) if "preview" in event.message]
     assert [step for step, _ in told] == [0, 3, 6]
@@ -201,7 +201,7 @@ def test_a_disk_that_is_full_on_the_way_is_a_warning(
         if isinstance(event, Progress) and event.step in at:
             at[event.step]()
 
-    folder, finished = train_small(tmp_path, plain, listener, output={"save_every_n_steps": 1})  # type: ignore[arg-type]
+    folder, finished = train_small(tmp_path, plain, listener, output={"save_every_n_steps": 1})
     told = [e for e in events if isinstance(e, Warned) and "could not be written" in e.message]
     assert [event.step for event in told] == [3, 4]
     assert all("No space left on device" in event.message and str(folder.path) in event.message for event in told)
@@ -268,7 +268,7 @@ def test_a_record_that_cannot_be_written_is_a_warning(
             (only_run(tmp_path).path / name).mkdir()
         events.append(event)
 
-    folder, finished = train_small(tmp_path, plain, listener)  # type: ignore[arg-type]
+    folder, finished = train_small(tmp_path, plain, listener)
     told = [e.message for e in events if isinstance(e, Warned) and "stopped writing" in e.message]
     assert len(told) == 1
     assert writer in told[0]

@@ -124,7 +124,7 @@ def test_one_tensor_for_each_text_encoder_is_trained(encoders: tuple[str, ...], 
         seen.extend(embeddings["zzgamma"].values())
         return encode(prompts, embeddings, sizes)
 
-    backbone.encode_prompts = watched  # type: ignore[method-assign]
+    backbone.encode_prompts = watched
     folder, _ = train_small(tmp_path, backbone, embedding={"num_vectors": 3})
     leaves = {id(tensor) for tensor in seen}
     assert len(leaves) == len(encoders)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.training.plain import PlainBackbone
 from tests.training.runs import Heard, Raiser, logged, train_small
+from train_gamma.training.entry import resume_run
 from train_gamma.training.events import (
     Control,
     Evaluated,
@@ -21,7 +22,6 @@ from train_gamma.training.events import (
     Warned,
 )
 from train_gamma.training.listeners import EventLog, LossTable
-from train_gamma.training.run import resume_run
 
 COLUMNS = [
     "step",

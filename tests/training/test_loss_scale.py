@@ -131,7 +131,7 @@ def test_the_repeated_step_draws_the_same(tmp_path: Path) -> None:
         seen.append((x_t.clone(), t.tolist()))
         return predict(x_t, t, conditioning)
 
-    backbone.predict = watched  # type: ignore[method-assign]
+    backbone.predict = watched
     run = made_run(tmp_path, backbone)
     assert take_step(run)
     assert len(seen) > 1

@@ -34,7 +34,7 @@ def breaking(draws: Container[int], how: Callable[[Tensor], Tensor] = lambda y: 
         output = predict(x_t, t, conditioning)
         return how(output) if torch.is_grad_enabled() and next(calls) in draws else output
 
-    backbone.predict = sometimes  # type: ignore[method-assign]
+    backbone.predict = sometimes
     return backbone
 
 
@@ -87,7 +87,7 @@ def test_the_next_step_draws_something_else(tmp_path: Path) -> None:
         inputs.append(x_t.clone())
         return predict(x_t, t, conditioning)
 
-    backbone.predict = watched  # type: ignore[method-assign]
+    backbone.predict = watched
     run = made_run(tmp_path, backbone)
     assert not take_step(run)
     assert take_step(run)
@@ -141,7 +141,7 @@ def test_an_evaluation_that_is_not_finite_is_told_and_logged(tmp_path: Path) -> 
     def broken_in_evaluation(x_t: Tensor, t: Tensor, conditioning: Any) -> Tensor:
         return predict(x_t, t, conditioning) * (1 if torch.is_grad_enabled() else torch.nan)
 
-    backbone.predict = broken_in_evaluation  # type: ignore[method-assign]
+    backbone.predict = broken_in_evaluation
     _, finished = train_small(tmp_path, backbone, heard)
     assert finished.reason == "finished"
     assert all(math.isnan(event.loss) for event in heard.of(Evaluated))

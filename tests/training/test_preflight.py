@@ -11,8 +11,8 @@ from tests.worlds import small_config, write_pictures
 from train_gamma.dataset.dataset import load_dataset
 from train_gamma.errors import UserError
 from train_gamma.training.events import Warned
+from train_gamma.training.plan import make_plan
 from train_gamma.training.preflight import Finding, check_run, report
-from train_gamma.training.run import make_plan
 
 
 def findings(root: Path, backbone: PlainBackbone | None = None, **changes: Any) -> list[Finding]:
@@ -22,7 +22,7 @@ def findings(root: Path, backbone: PlainBackbone | None = None, **changes: Any) 
     changes["dataset"] = {"width": 96, **changes.get("dataset", {})}
     config = small_config(root, **changes)
     dataset = load_dataset(config.dataset, config.embedding.name)
-    return check_run(config, backbone or PlainBackbone(), dataset, make_plan(config, len(dataset.items)))  # type: ignore[arg-type]
+    return check_run(config, backbone or PlainBackbone(), dataset, make_plan(config, len(dataset.items)))
 
 
 def test_a_good_run_has_nothing_but_its_summary(tmp_path: Path) -> None:

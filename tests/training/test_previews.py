@@ -147,7 +147,7 @@ def test_a_run_asks_for_its_previews_and_writes_what_made_them(plain: PlainBackb
     for path in paths:
         with Image.open(path) as picture:
             assert picture.format == "PNG"
-            text = dict(picture.text)  # type: ignore[attr-defined]
+            text = dict(picture.text)
         assert text["parameters"].startswith("zzgamma")
         assert f"step {int(path.name[:6])}, vectors " in text["train_gamma"]
         hashes.append(text["train_gamma"].rsplit(" ", 1)[1])

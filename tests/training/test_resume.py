@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.training.conftest import EVERYTHING
 from tests.training.plain import PlainBackbone
@@ -22,8 +23,8 @@ from tests.training.runs import (
 from tests.worlds import small_config
 from train_gamma.dataset.dataset import load_dataset
 from train_gamma.dataset.order import Order
+from train_gamma.training.entry import resume_run
 from train_gamma.training.events import Control, Evaluated, Progress, Saved
-from train_gamma.training.run import resume_run
 from train_gamma.training.run_folder import RunFolder
 
 COUNTS = ("step", "skipped", "nonfinite", "scale", "good_steps")
@@ -72,25 +73,35 @@ def test_ten_steps_and_ten_more_are_twenty_steps(whole_run: RunFolder, tiny: Any
     assert_same_run(folder, whole_run)
 
 
-def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(whole_run: RunFolder, tiny: Any, tmp_path: Path) -> None:
-    control = Control()
-    folder, finished = train_small(tmp_path, tiny, Heard(Progress, 7, control.stop), control, **EVERYTHING)
-    assert (finished.step, finished.reason) == (7, "stopped")
-    resume_run(folder.path, tiny, Heard(), Control())
-    assert_same_run(folder, whole_run)
+@pytest.fixture(params=["plain", pytest.param("tiny", marks=pytest.mark.slow)])
+def lent(request: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, RunFolder]:
+    """A model and its 20 uninterrupted steps; ``tiny`` shows what ``plain`` shows, on a real model."""
+    if request.param == "tiny":
+        return request.getfixturevalue("tiny"), request.getfixturevalue("whole_run")
+    return PlainBackbone(), train_small(tmp_path_factory.mktemp("plain"), PlainBackbone(), **EVERYTHING)[0]
 
 
-def test_a_run_that_failed_goes_on_as_if_it_had_not(whole_run: RunFolder, tiny: Any, tmp_path: Path) -> None:
-    predict, error = tiny.predict, RuntimeError("out of memory")
+@pytest.mark.parametrize("step", [1, 7, 19])
+def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(step: int, lent: Any, tmp_path: Path) -> None:
+    (model, whole), control = lent, Control()
+    folder, finished = train_small(tmp_path, model, Heard(Progress, step, control.stop), control, **EVERYTHING)
+    assert (finished.step, finished.reason) == (step, "stopped")
+    resume_run(folder.path, model, Heard(), Control())
+    assert_same_run(folder, whole)
+
+
+@pytest.mark.parametrize("step", [1, 9, 19])
+def test_a_run_that_failed_goes_on_as_if_it_had_not(step: int, lent: Any, tmp_path: Path) -> None:
+    model, whole = lent
     with pytest.MonkeyPatch.context() as patch:
-        listener = Heard(Progress, 9, lambda: patch.setattr(tiny, "predict", Raiser(error), raising=False))
+        fail = Raiser(RuntimeError("out of memory"))
+        listener = Heard(Progress, step, lambda: patch.setattr(model, "predict", fail))
         with pytest.raises(RuntimeError, match="out of memory"):
-            train_small(tmp_path, tiny, listener, **EVERYTHING)
-    assert tiny.predict == predict
+            train_small(tmp_path, model, listener, **EVERYTHING)
     folder = only_run(tmp_path)
-    assert state_numbers(folder)["step"] == 9
-    resume_run(folder.path, tiny, Heard(), Control())
-    assert_same_run(folder, whole_run)
+    assert state_numbers(folder)["step"] == step
+    resume_run(folder.path, model, Heard(), Control())
+    assert_same_run(folder, whole)
 
 
 @pytest.mark.parametrize("kind", [Progress, Evaluated, Saved])
@@ -134,8 +145,6 @@ def test_resumed_files_have_no_row_twice(plain: PlainBackbone, tmp_path: Path) -
 
 
 def test_a_run_that_skipped_steps_goes_on_with_the_same_draws(plain: PlainBackbone, tmp_path: Path) -> None:
-    import torch
-
     def skipping(backbone: PlainBackbone, bad: set[int]) -> PlainBackbone:
         predict = backbone.predict
         calls = iter(range(1000))
@@ -145,7 +154,7 @@ def test_a_run_that_skipped_steps_goes_on_with_the_same_draws(plain: PlainBackbo
                 return predict(x_t, t, conditioning) * torch.nan
             return predict(x_t, t, conditioning)
 
-        backbone.predict = sometimes_nan  # type: ignore[method-assign]
+        backbone.predict = sometimes_nan
         return backbone
 
     whole, _ = train_small(tmp_path / "whole", skipping(PlainBackbone(), {1, 4}), training={"max_steps": 8})

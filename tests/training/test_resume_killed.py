@@ -15,8 +15,8 @@ from tests.training.conftest import EVERYTHING
 from tests.training.runs import Heard, only_run, state_numbers
 from tests.training.test_resume import assert_same_run
 from tests.worlds import write_pictures
+from train_gamma.training.entry import resume_run
 from train_gamma.training.events import Control
-from train_gamma.training.run import resume_run
 from train_gamma.training.run_folder import RunFolder
 
 PROJECT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ import tests.conftest
 from tests.tiny import tiny_backbone
 from tests.worlds import small_config
 from train_gamma.training.events import Control, Progress
-from train_gamma.training.run import resume_run, start_run
+from train_gamma.training.entry import resume_run, start_run
 
 def listener(event):
     if isinstance(event, Progress):

@@ -11,8 +11,8 @@ from PIL import Image
 from tests.training.plain import PlainBackbone
 from tests.training.runs import Heard, embedding_vectors, rows, same, state_numbers, state_tensors, train_small
 from train_gamma.errors import UserError
+from train_gamma.training.entry import resume_run
 from train_gamma.training.events import Control, Previewed, Progress
-from train_gamma.training.run import resume_run
 from train_gamma.training.run_folder import RunFolder
 
 
@@ -32,7 +32,7 @@ def assert_refused(folder: RunFolder, told: str, backbone: PlainBackbone | None 
     before = contents(folder)
     backbone = backbone or PlainBackbone()
     with pytest.raises(UserError) as caught:
-        resume_run(folder.path, backbone, Heard(), Control(), changes)  # type: ignore[arg-type]
+        resume_run(folder.path, backbone, Heard(), Control(), changes)
     assert told in str(caught.value)
     assert contents(folder) == before
     assert backbone.encodings == 0, "refused only after work on the model"
@@ -51,7 +51,7 @@ def test_another_model_is_refused(identity: dict[str, Any], told: str, stopped: 
 
 
 def test_the_same_model_under_another_name_is_accepted(stopped: RunFolder) -> None:
-    _, finished = resume_run(stopped.path, PlainBackbone(model_name="renamed"), Heard(), Control())  # type: ignore[arg-type]
+    _, finished = resume_run(stopped.path, PlainBackbone(model_name="renamed"), Heard(), Control())
     assert finished.step == 6
 
 
@@ -218,7 +218,7 @@ def test_the_exported_embedding_of_the_same_run_is_replaced(plain: PlainBackbone
     export.mkdir()
     heard = Heard(Progress, 3, control.stop)
     folder, _ = train_small(tmp_path, plain, heard, control, output={"export_to": str(export)})
-    resume_run(folder.path, plain, Heard(), Control())  # type: ignore[arg-type]
+    resume_run(folder.path, plain, Heard(), Control())
     assert embedding_vectors(export / "zzgamma.safetensors").equal(state_tensors(folder)["vectors.clip_l"])
 
 
@@ -230,7 +230,7 @@ def test_what_does_not_alter_a_step_can_be_changed(plain: PlainBackbone, stopped
         "output": {"save_every_n_steps": 5, "format": "pt"},
         "model": {"checkpointing": "off"},
     }
-    _, finished = resume_run(stopped.path, plain, heard, Control(), changes)  # type: ignore[arg-type]
+    _, finished = resume_run(stopped.path, plain, heard, Control(), changes)
     assert finished.step == 9
     assert [event.step for event in heard.of(Previewed)] == [4, 8, 9]
     assert plain.requests[-1].prompt == "zzgamma at night"
@@ -243,13 +243,13 @@ def test_what_does_not_alter_a_step_can_be_changed(plain: PlainBackbone, stopped
 
 
 def test_another_rate_acts_from_the_step_that_is_resumed(plain: PlainBackbone, stopped: RunFolder) -> None:
-    resume_run(stopped.path, plain, Heard(), Control(), {"training": {"learning_rate": "0.1:3, 0.25"}})  # type: ignore[arg-type]
+    resume_run(stopped.path, plain, Heard(), Control(), {"training": {"learning_rate": "0.1:3, 0.25"}})
     rates = [float(row["learning_rate"]) for row in rows(stopped) if row["learning_rate"]]
     assert rates == [0.005] * 3 + [0.25] * 3
 
 
 def test_the_time_before_is_counted(plain: PlainBackbone, stopped: RunFolder) -> None:
     before, heard = state_numbers(stopped)["seconds"], Heard()
-    resume_run(stopped.path, plain, heard, Control())  # type: ignore[arg-type]
+    resume_run(stopped.path, plain, heard, Control())
     assert before > 0
     assert all(event.seconds > before for event in heard.of(Progress))

@@ -42,7 +42,7 @@ def run_train(arguments: argparse.Namespace) -> int:
 
     def start(listener: Any, control: Any) -> tuple[Any, Any]:
         from train_gamma.hosts.load_checkpoint import load_backbone
-        from train_gamma.training.run import start_run
+        from train_gamma.training.entry import start_run
 
         return start_run(config, load_backbone(config.model), listener, control)
 
@@ -55,7 +55,7 @@ def run_resume(arguments: argparse.Namespace) -> int:
 
     def go_on(listener: Any, control: Any) -> tuple[Any, Any]:
         from train_gamma.hosts.load_checkpoint import load_backbone
-        from train_gamma.training.run import resume_run, resumed_config
+        from train_gamma.training.entry import resume_run, resumed_config
         from train_gamma.training.run_folder import open_run_folder
 
         config, _ = resumed_config(open_run_folder(arguments.folder), changes)
@@ -68,8 +68,8 @@ def run_check(arguments: argparse.Namespace) -> int:
     """Print the report that training starts with, and what each picture loses. Exit code 1 if there are errors."""
     from train_gamma.dataset.dataset import load_dataset
     from train_gamma.hosts.load_checkpoint import load_backbone
+    from train_gamma.training.plan import make_plan
     from train_gamma.training.preflight import check_run, report
-    from train_gamma.training.run import make_plan
 
     config = read_configuration(arguments.config, arguments.set)
     dataset = load_dataset(config.dataset, config.embedding.name)

@@ -18,9 +18,9 @@ from train_gamma.errors import UserError
 from train_gamma.training.config import RunConfig
 from train_gamma.training.config_reading import from_dict
 from train_gamma.training.contact_sheet import Row, contact_sheet, preview_rows
+from train_gamma.training.entry import start_run
 from train_gamma.training.events import Control, Evaluated, Event, Listener
 from train_gamma.training.previews import load_previews, named
-from train_gamma.training.run import start_run
 from train_gamma.training.run_folder import RunFolder
 
 NAME = "zzminichar"

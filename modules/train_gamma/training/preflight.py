@@ -1,10 +1,8 @@
 """The check before the start: one report of everything that would spoil a run, each finding with its fix."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from train_gamma.backbone import Backbone
 from train_gamma.dataset.dataset import Dataset
@@ -13,10 +11,8 @@ from train_gamma.embedding.start import start_vectors
 from train_gamma.errors import UserError
 from train_gamma.training.config import RunConfig
 from train_gamma.training.keys import text_generator
+from train_gamma.training.plan import Plan
 from train_gamma.training.previews import load_previews
-
-if TYPE_CHECKING:
-    from train_gamma.training.run import Plan
 
 Level = Literal["error", "warning", "note"]
 CHUNK = 75

@@ -1,11 +1,9 @@
 """Saving a run: its state, a copy of the embedding, and at the end the embedding itself."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from train_gamma.embedding.embedding import Embedding, EmbeddingInfo
 from train_gamma.embedding.files import write_embedding
@@ -14,10 +12,8 @@ from train_gamma.training.config import RunConfig
 from train_gamma.training.config_reading import section_types
 from train_gamma.training.events import Saved, Warned
 from train_gamma.training.optimizers import optimizer_tensors
+from train_gamma.training.run import Run
 from train_gamma.training.state import State, save_state
-
-if TYPE_CHECKING:
-    from train_gamma.training.loop import Run
 
 ENDS = ("finished", "stopped", "not finite")
 """The reasons for which a run ends with a finished embedding, and not with one copy more."""
