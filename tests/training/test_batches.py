@@ -101,6 +101,8 @@ def test_evaluation_covers_the_timesteps_and_takes_the_pictures_in_turn(
     assert sorted(samples) == expected
     assert all(len(batch.prompts) <= 3 for batch in run.evaluation)
     sizes = [batch.size for batch in run.evaluation for _ in batch.prompts]
+    means = sorted(run.latents.get(k % 7)[0].sum().item() for k in range(3 * count))
+    assert means == sorted(x_0.sum().item() for batch in run.evaluation for x_0 in batch.x_0)
     pictures = [run.dataset.items[k % 7].fit.bucket for k in range(3 * count)]
     assert sorted(sizes) == sorted((bucket.width, bucket.height) for bucket in pictures)
 

@@ -11,7 +11,7 @@ import torch
 from tests.training.conftest import EVERYTHING
 from tests.training.plain import PlainBackbone
 from tests.training.runs import Heard, embedding_vectors, rows, same, state_tensors, train_small
-from train_gamma.training.events import Control, Evaluated, Previewed, Progress, Saved
+from train_gamma.training.events import Control, Evaluated, Previewed, Progress, Saved, Warned
 from train_gamma.training.run_folder import RunFolder
 
 
@@ -111,6 +111,18 @@ def test_latents_kept_on_disk_spare_the_vae(tmp_path: Path) -> None:
     one, _ = train_small(tmp_path / "one", first, **cached)
     two, _ = train_small(tmp_path / "two", second, **cached)
     assert (first.encodings, second.encodings) == (7, 0)
+    assert same(state_tensors(one), state_tensors(two))
+
+
+def test_damaged_latents_on_disk_are_told_once_and_made_again(plain: PlainBackbone, tmp_path: Path) -> None:
+    cached = {"dataset": {"cache_folder": str(tmp_path / "cache")}}
+    one, _ = train_small(tmp_path / "one", plain, **cached)
+    damaged = sorted((tmp_path / "cache").glob("*.safetensors"))[0]
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    heard = Heard()
+    two, _ = train_small(tmp_path / "two", plain, heard, **cached)
+    assert len([event for event in heard.of(Warned) if "is damaged" in event.message]) == 1
+    assert plain.encodings == 8
     assert same(state_tensors(one), state_tensors(two))
 
 

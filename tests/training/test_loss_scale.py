@@ -9,7 +9,8 @@ import torch
 
 from tests.training.plain import PlainBackbone
 from tests.training.runs import Heard, embedding_vectors, made_run, state_numbers, train_small
-from train_gamma.training.events import Progress, Warned
+from train_gamma.training.entry import resume_run
+from train_gamma.training.events import Control, Progress, Warned
 from train_gamma.training.loop import accumulate, take_step
 from train_gamma.training.loss_scale import GROWTH_INTERVAL, INITIAL_SCALE, LossScale
 
@@ -137,3 +138,16 @@ def test_the_repeated_step_draws_the_same(tmp_path: Path) -> None:
     assert len(seen) > 1
     assert all(t == seen[0][1] and x_t.equal(seen[0][0]) for x_t, t in seen)
     assert run.loss_scale.scale == INITIAL_SCALE / 2 ** (len(seen) - 1)
+
+
+def test_the_scale_grows_in_a_run_and_is_kept_for_the_rest_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("train_gamma.training.loss_scale.GROWTH_INTERVAL", 4)
+    model = PlainBackbone(dtype=torch.float16, gain=1e-3)
+    folder, _ = train_small(tmp_path, model, training={"max_steps": 7})
+    numbers = state_numbers(folder)
+    assert (numbers["scale"], numbers["good_steps"]) == (2 * INITIAL_SCALE, 3)
+    resume_run(folder.path, model, Heard(), Control(), {"training": {"max_steps": 9}})
+    numbers = state_numbers(folder)
+    assert (numbers["scale"], numbers["good_steps"]) == (4 * INITIAL_SCALE, 1)

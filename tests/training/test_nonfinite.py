@@ -78,20 +78,27 @@ def test_a_broken_step_moves_nothing(kind: str, tmp_path: Path) -> None:
     assert [e.step for e in heard.of(Progress)] == [1, 2]
 
 
-def test_the_next_step_draws_something_else(tmp_path: Path) -> None:
-    """Otherwise what broke one step would break all that follow."""
-    backbone = breaking({0})
+def inputs_of(backbone: PlainBackbone, root: Path) -> list[tuple[Tensor, Tensor]]:
+    """x_t and t of the first four steps that are drawn."""
     predict, inputs = backbone.predict, []
 
     def watched(x_t: Tensor, t: Tensor, conditioning: Any) -> Tensor:
-        inputs.append(x_t.clone())
+        inputs.append((x_t.clone(), t.clone()))
         return predict(x_t, t, conditioning)
 
     backbone.predict = watched
-    run = made_run(tmp_path, backbone)
-    assert not take_step(run)
-    assert take_step(run)
-    assert not inputs[0].equal(inputs[1])
+    run = made_run(root, backbone)
+    for _ in range(4):
+        take_step(run)
+    return inputs
+
+
+def test_a_broken_step_is_over_and_the_next_ones_draw_what_they_always_would(tmp_path: Path) -> None:
+    """Otherwise what broke one step, a picture say, would break all that follow."""
+    whole, broken = inputs_of(PlainBackbone(), tmp_path / "whole"), inputs_of(breaking({0, 2}), tmp_path / "broken")
+    assert len(whole) == len(broken) == 4
+    assert all(a.equal(b) and t.equal(u) for (a, t), (b, u) in zip(whole, broken, strict=True))
+    assert not whole[0][0].equal(whole[1][0])
 
 
 def test_training_goes_on_after_a_few_broken_steps(tmp_path: Path) -> None:

@@ -248,6 +248,13 @@ def test_another_rate_acts_from_the_step_that_is_resumed(plain: PlainBackbone, s
     assert rates == [0.005] * 3 + [0.25] * 3
 
 
+def test_a_longer_run_can_have_a_longer_clip_schedule(plain: PlainBackbone, tmp_path: Path) -> None:
+    folder, _ = train_small(tmp_path, plain, training={"clip_mode": "norm", "clip_value": "1:6"})
+    assert_refused(folder, "Gradient clip value '1:6' ends at step 6, but the run has 8", training={"max_steps": 8})
+    changes = {"training": {"max_steps": 8, "clip_value": "1:6, 2"}}
+    assert resume_run(folder.path, plain, Heard(), Control(), changes)[1].step == 8
+
+
 def test_the_time_before_is_counted(plain: PlainBackbone, stopped: RunFolder) -> None:
     before, heard = state_numbers(stopped)["seconds"], Heard()
     resume_run(stopped.path, plain, heard, Control())

@@ -118,6 +118,8 @@ _CHANGEABLE = {
     ("training", "max_steps"),
     ("training", "max_epochs"),
     ("training", "learning_rate"),
+    ("training", "clip_value"),
+    ("training", "max_nonfinite_steps"),
     ("training", "evaluate_every_n_steps"),
     ("dataset", "cache_folder"),
     ("model", "path"),
@@ -173,8 +175,6 @@ def _make_run(  # noqa: PLR0913, PLR0917 - the one place where a run is put toge
     latents = LatentCache(dataset, backbone.encode_images, backbone.identity.vae_hash, cache, config.dataset.flip)
     with backbone.lend("off"):
         latents.fill(lambda done, total: listener(Preparing("Encoding pictures", done, total)))
-    for warning in latents.warnings:
-        listener(Warned(0, warning))
     for message in latents.warnings:
         listener(Warned(0, message))
     leaves = {
