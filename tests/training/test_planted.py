@@ -10,9 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.tiny import tiny_backbone
 from tests.training.plain import PlainBackbone
 from tests.training.runs import Heard, embedding_vectors, train_small
 from train_gamma.backbone import Conditioning, LatentDistribution
+from train_gamma.embedding.embedding import Embedding
+from train_gamma.embedding.files import write_embedding
 from train_gamma.training.events import Evaluated
 
 
@@ -81,9 +84,6 @@ def find_again(model: Any, secret: Tensor, root: Path, **training: Any) -> tuple
 
 def test_the_secret_has_no_loss(tiny: Any, tmp_path: Path) -> None:
     """The bench itself: starting at the secret, there is nothing to learn."""
-    from train_gamma.embedding.embedding import Embedding
-    from train_gamma.embedding.files import write_embedding
-
     secret = secret_vector(tiny, 0)
     write_embedding(Embedding("secret", {"clip_l": secret}), tmp_path / "secret.safetensors")
     heard = Heard()
@@ -103,7 +103,25 @@ def test_a_secret_vector_of_a_linear_model_is_found(seed: int, tmp_path: Path) -
     model = PlainBackbone()
     secret = secret_vector(model, seed)
     reached, before, after = find_again(
-        model, secret, tmp_path, max_steps=250, learning_rate="0.1:50%, 0.01:80%, 0.001"
+        model, secret, tmp_path, max_steps=150, learning_rate="0.1:50%, 0.01:80%, 0.001"
     )
     assert reached > 0.999
     assert after < 1e-5 * before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_a_secret_vector_of_a_real_model_is_found(seed: int, tmp_path: Path) -> None:
+    """A model and a secret for each seed; 600 steps of 2 samples, from the word "girl".
+
+    Measured with seeds 0, 1 and 2: cosine -0.49 -> 1.0000, 0.25 -> 0.9999, -0.13 -> 1.0000; evaluation loss, whose
+    best value is 0, 0.056 -> 6e-10, 0.067 -> 4e-8, 0.045 -> 1e-10. The means, which the model does not see, are not
+    found: with them the cosines are 0.994, 0.963 and 0.989.
+    """
+    model = tiny_backbone(seed)
+    secret = secret_vector(model, seed)
+    settings = {"max_steps": 600, "learning_rate": "0.1:60%, 0.03:80%, 0.01:90%, 0.003", "seed": seed}
+    reached, before, after = find_again(model, secret, tmp_path, **settings)
+    assert before > 0.02
+    assert reached > 0.99
+    assert after < 1e-4 * before

@@ -9,9 +9,7 @@ from tests.training.runs import train_small
 from train_gamma.training.events import Event, Preparing, Progress
 
 
-def test_no_vae_call_after_the_cache_is_filled(
-    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_vae_call_after_the_cache_is_filled(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
     encode = tiny.encode_images
 
