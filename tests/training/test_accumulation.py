@@ -43,7 +43,7 @@ def precise() -> Any:
     return tiny_backbone(unet=unet.double(), vae=vae, text_encoders={"clip_l": text_encoder.double()})
 
 
-@pytest.fixture(scope="module", params=["one bucket", "three buckets"])
+@pytest.fixture(scope="module")
 def eight_a_step(
     request: Any, precise: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Run, tuple[float, Tensor]]:
@@ -65,9 +65,17 @@ def gradient(run: Run) -> tuple[float, Tensor]:
     return loss, row.grad.clone()
 
 
-@pytest.mark.parametrize("parts", range(1, 9))
+SPLITS = [("one bucket", parts) for parts in range(1, 9)] + [("three buckets", parts) for parts in range(1, 9)]
+BY_DEFAULT = [*SPLITS[:8], ("three buckets", 3), ("three buckets", 8)]
+
+
+@pytest.mark.parametrize(
+    ("eight_a_step", "parts"),
+    [pytest.param(*split, marks=[] if split in BY_DEFAULT else pytest.mark.slow) for split in SPLITS],
+    indirect=["eight_a_step"],
+)
 def test_micro_batches_give_the_gradient_of_the_batch(
-    parts: int, eight_a_step: tuple[Run, tuple[float, Tensor]]
+    eight_a_step: tuple[Run, tuple[float, Tensor]], parts: int
 ) -> None:
     run, (loss, expected) = eight_a_step
     order = run.order

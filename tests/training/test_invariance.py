@@ -16,9 +16,9 @@ from train_gamma.training.run_folder import RunFolder
 
 
 def with_changes(**changes: dict[str, Any]) -> dict[str, Any]:
-    """``EVERYTHING``, eight steps of it, and ``changes``."""
+    """``EVERYTHING``, six steps of it, and ``changes``."""
     merged = {section: {**values, **changes.get(section, {})} for section, values in EVERYTHING.items()}
-    merged["training"]["max_steps"] = 8
+    merged["training"]["max_steps"] = 6
     return merged
 
 
@@ -26,9 +26,18 @@ def with_changes(**changes: dict[str, Any]) -> dict[str, Any]:
     "changes",
     [
         pytest.param({"preview": {"every_n_steps": 0}}, id="no previews"),
-        pytest.param({"preview": {"every_n_steps": 1, "at_start": False}}, id="previews at every step"),
-        pytest.param({"training": {"evaluate_every_n_steps": 0}}, id="no evaluation on the way"),
-        pytest.param({"output": {"save_every_n_steps": 0}}, id="no copies"),
+        pytest.param(
+            {"training": {"evaluate_every_n_steps": 0}, "output": {"save_every_n_steps": 0}},
+            id="no evaluation on the way and no copies",
+        ),
+        pytest.param(
+            {
+                "preview": {"every_n_steps": 1, "at_start": False},
+                "training": {"evaluate_every_n_steps": 1},
+                "output": {"save_every_n_steps": 1},
+            },
+            id="everything at every step",
+        ),
         pytest.param({"model": {"checkpointing": "on"}}, id="gradient checkpointing"),
     ],
 )
@@ -39,10 +48,10 @@ def test_the_vectors_are_the_same_whatever_is_watched(
     merged = with_changes(**changes)
     merged["model"] = changes.get("model", {})
     folder, _ = train_small(tmp_path, tiny, **merged)
-    expected = embedding_vectors(whole_run.copy("zzgamma", 8, "safetensors"))
+    expected = embedding_vectors(whole_run.copy("zzgamma", 6, "safetensors"))
     assert state_tensors(folder)["vectors.clip_l"].equal(expected)
     losses = [row["loss"] for row in rows(folder) if row["loss"]]
-    assert losses == [row["loss"] for row in rows(whole_run) if row["loss"]][:8]
+    assert losses == [row["loss"] for row in rows(whole_run) if row["loss"]][:6]
 
 
 def test_the_intervals_do_what_they_say(plain: PlainBackbone, tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ def add_commands(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the demo and print where its results are."""
+    import torch
+
     from train_gamma.cli.progress import TerminalProgress
     from train_gamma.cli.training import interruptible
     from train_gamma.demo.benchmark import run_demo
@@ -30,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     from train_gamma.training.config import ModelConfig
     from train_gamma.training.events import Control
 
+    torch.set_num_threads(1)  # the miniature is so small that threads mostly wait for each other
     started = time.monotonic()
     control = Control()
     if not arguments.json:
