@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from train_gamma.demo.drawing import draw
-from train_gamma.demo.world import ATTRIBUTES, SCENE, SUBJECT, random_character, random_values, tags
+from train_gamma.demo.world import ATTRIBUTES, SCENE, SUBJECT, random_character, tags
 from train_gamma.errors import UserError
 
 Captions: TypeAlias = Literal["pruned", "full", "none"]
@@ -74,8 +74,3 @@ def write_sample(name: str, folder: Path) -> list[Path]:
     if name not in SAMPLES:
         raise UserError(f'There is no sample character "{name}"; there are: {", ".join(SAMPLES)}.')
     return write_dataset(SAMPLES[name], folder)
-
-
-def unseen_scene(seed: int) -> dict[str, str]:
-    """Draw a scene for a preview."""
-    return random_values(random.Random(f"preview {seed}"), SCENE)

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from train_gamma.embedding.embedding import Embedding, EmbeddingInfo
+from train_gamma.embedding.embedding import Embedding, info_of
 from train_gamma.embedding.files import write_embedding
 from train_gamma.errors import UserError
 from train_gamma.training.config import RunConfig
@@ -73,15 +73,8 @@ def current_state(run: Run) -> State:
 
 def current_embedding(run: Run) -> Embedding:
     """The vectors as they are now, with what they were trained on."""
-    identity = run.backbone.identity
-    info = EmbeddingInfo(
-        model_name=identity.model_name,
-        model_hash=identity.model_hash,
-        vae_name=identity.vae_name,
-        vae_hash=identity.vae_hash,
-        clip_skip=identity.clip_skip,
-        config=json.dumps(shareable(run.config), ensure_ascii=False, sort_keys=True),
-    )
+    config = json.dumps(shareable(run.config), ensure_ascii=False, sort_keys=True)
+    info = info_of(run.backbone.identity, config)
     return Embedding(name=run.config.embedding.name, vectors=run.vectors, step=run.step, info=info)
 
 
