@@ -15,6 +15,10 @@ import torch
 torch.set_num_threads(1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--webui", default=None, help="folder of a WebUI, for the tests in tests/host")
+
+
 @pytest.fixture(autouse=True)
 def _global_state() -> Iterator[None]:
     """Give every test the same global generators, and put generators, dtype and gradient mode back after it."""

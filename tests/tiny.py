@@ -1,7 +1,8 @@
 """A tiny Stable Diffusion 1 with seeded random weights, behind the real backbone: made in well under a second."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -107,3 +108,14 @@ def _liven(model: nn.Module) -> None:
             parameter.data[: len(parameter) // 2].mul_(12.0)
         if name == "quant_conv.bias":
             parameter.data[len(parameter) // 2 :].sub_(4.0)
+
+
+@contextmanager
+def float64_by_default() -> Iterator[None]:
+    """What transformers 4 needs to run a text encoder in float64: it makes its mask in the default type."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)

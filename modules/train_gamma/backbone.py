@@ -125,6 +125,8 @@ class Backbone(Protocol):
         prompts: Sequence[str],
         embeddings: Mapping[str, Vectors],
         sizes: Sequence[tuple[int, int]] | None = None,
+        *,
+        emphasis: bool = False,
     ) -> Conditioning:
         """Encode prompts, differentiably in the vectors.
 
@@ -133,9 +135,13 @@ class Backbone(Protocol):
         own begin and end tokens, concatenated along T; shorter prompts of a batch are padded with empty chunks.
 
         Args:
-            prompts: B texts, taken literally (no emphasis syntax).
+            prompts: B texts.
             embeddings: vectors by name; names are matched longest first.
             sizes: (width, height) in pixels of each picture, for models that are conditioned on it.
+            emphasis: read ``( )``, ``[ ]`` and ``BREAK`` as the WebUI does; otherwise every character is literal.
+
+        Raises:
+            UserError: if ``emphasis`` is asked for and the lender cannot read it.
         """
 
     def predict(self, x_t: Tensor, t: Tensor, conditioning: Conditioning) -> Tensor:
@@ -149,4 +155,11 @@ class Backbone(Protocol):
 
         Inside, no parameter of the model requires a gradient, all modules are in eval mode, and gradient
         checkpointing is as asked.
+        """
+
+    def give_way(self) -> None:
+        """Called between steps: let others who wait for the model use it, and go on when they are done.
+
+        Raises:
+            UserError: if the model is not the one of the run any more. What was trained so far is kept by the loop.
         """

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.tiny import IDENTITY, TEXT, tiny_backbone, tiny_parts, tiny_tokenizer
+from tests.tiny import IDENTITY, TEXT, float64_by_default, tiny_backbone, tiny_parts, tiny_tokenizer
 from train_gamma.errors import UserError
 from train_gamma.hosts.diffusers_backbone import DiffusersBackbone
 
@@ -83,14 +83,15 @@ def full_matrix_gradients(parts: tuple[Any, Any, Any], ids: Tensor, rows: Tensor
     unet, _, encoder = copy.deepcopy(parts)
     table = inner(encoder).embeddings.token_embedding
     table.weight = nn.Parameter(torch.cat([table.weight.detach(), rows]))
-    context = encoder(input_ids=ids).last_hidden_state.reshape(len(x_t), -1, 32)
-    output = unet(x_t, t, encoder_hidden_states=context).sample
+    with float64_by_default():
+        context = encoder(input_ids=ids).last_hidden_state.reshape(len(x_t), -1, 32)
+        output = unet(x_t, t, encoder_hidden_states=context).sample
     (output - target(x_t)).square().mean().backward()
     return table.weight.grad
 
 
 def target(x_t: Tensor) -> Tensor:
-    return torch.randn(x_t.shape, generator=torch.Generator().manual_seed(9)).to(x_t)
+    return torch.randn(x_t.shape, generator=torch.Generator().manual_seed(9), dtype=torch.float32).to(x_t)
 
 
 def test_gradient_of_the_rows_equals_that_of_the_full_vocabulary_matrix() -> None:
@@ -102,7 +103,7 @@ def test_gradient_of_the_rows_equals_that_of_the_full_vocabulary_matrix() -> Non
     prompts = ["a zib, red hair and zib", "mop " + "cat " * 73 + "zib dog"]
     generator = torch.Generator().manual_seed(1)
     x_t, t = torch.randn(2, 4, 8, 8, generator=generator).double(), torch.tensor([900, 60])
-    with backbone.lend():
+    with backbone.lend(), float64_by_default():
         conditioning = backbone.encode_prompts(prompts, {"zib": {"clip_l": zib}, "mop": {"clip_l": mop}})
         output = backbone.predict(x_t, t, conditioning)
         (output - target(x_t).float()).square().mean().backward()

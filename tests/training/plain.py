@@ -62,6 +62,8 @@ class PlainBackbone:
         prompts: Sequence[str],
         embeddings: Mapping[str, Vectors],
         sizes: Sequence[tuple[int, int]] | None = None,
+        *,
+        emphasis: bool = False,
     ) -> Conditioning:
         contexts = [
             torch.cat([self._context(prompt, encoder, embeddings) for encoder in self.tables]) for prompt in prompts
@@ -87,6 +89,9 @@ class PlainBackbone:
         context = self.encode_prompts([request.prompt], embeddings).context[0, 0]
         colour = tuple(int(v) for v in (context[:3].sigmoid() * 255))
         return Image.new("RGB", (request.width, request.height), colour)
+
+    def give_way(self) -> None:
+        pass
 
     @contextmanager
     def lend(self, checkpointing: str = "auto") -> Iterator[None]:

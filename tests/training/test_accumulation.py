@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from tests.tiny import tiny_backbone, tiny_parts
+from tests.tiny import float64_by_default, tiny_backbone, tiny_parts
 from tests.training.plain import PlainBackbone
 from tests.training.runs import made_run
 from tests.worlds import write_pictures
@@ -58,7 +58,7 @@ def eight_a_step(
 
 def gradient(run: Run) -> tuple[float, Tensor]:
     """The loss of the run's next step and its gradient."""
-    with run.backbone.lend("off"):
+    with run.backbone.lend("off"), float64_by_default():
         loss = accumulate(run)
     (row,) = run.rows
     assert row.grad is not None
@@ -115,7 +115,7 @@ class Recording(PlainBackbone):
         self.samples: list[tuple[str, Tensor, int]] = []
         self._prompts: tuple[str, ...] = ()
 
-    def encode_prompts(self, prompts: Any, embeddings: Any, sizes: Any = None) -> Any:
+    def encode_prompts(self, prompts: Any, embeddings: Any, sizes: Any = None, *, emphasis: bool = False) -> Any:
         self._prompts = tuple(prompts)
         return super().encode_prompts(prompts, embeddings, sizes)
 

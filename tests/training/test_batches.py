@@ -131,7 +131,7 @@ def test_the_evaluation_loss_is_the_mean_over_samples(plain: PlainBackbone, tmp_
             x_t = a**0.5 * batch.x_0[k].double() + (1 - a) ** 0.5 * noise
             output = (plain.weight.double() @ context[k])[:, None, None] + plain.carry * x_t
             errors.append(float(((output - noise) ** 2).mean()))
-    loss = evaluation_loss(plain, run.evaluation, "zzgamma", run.vectors)
+    loss = evaluation_loss(plain, run.evaluation, run.config, run.vectors)
     assert loss == pytest.approx(sum(errors) / len(errors), rel=1e-5)
 
 

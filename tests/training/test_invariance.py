@@ -141,7 +141,7 @@ def test_one_tensor_for_each_text_encoder_is_trained(encoders: tuple[str, ...], 
     seen: list[torch.Tensor] = []
     encode = backbone.encode_prompts
 
-    def watched(prompts: Any, embeddings: Any, sizes: Any = None) -> Any:
+    def watched(prompts: Any, embeddings: Any, sizes: Any = None, *, emphasis: bool = False) -> Any:
         seen.extend(embeddings["zzgamma"].values())
         return encode(prompts, embeddings, sizes)
 

@@ -37,7 +37,9 @@ class Teacher:
         nothing = torch.zeros(len(pixels), 4, pixels.shape[-2] // 8, pixels.shape[-1] // 8)
         return LatentDistribution(nothing, nothing.clone())
 
-    def encode_prompts(self, prompts: Any, embeddings: Any, sizes: Any = None) -> Conditioning:
+    def encode_prompts(
+        self, prompts: Any, embeddings: Any, sizes: Any = None, *, emphasis: bool = False
+    ) -> Conditioning:
         with torch.no_grad():
             self._taught = self._model.encode_prompts(prompts, dict.fromkeys(embeddings, self._secret), sizes)
         conditioning: Conditioning = self._model.encode_prompts(prompts, embeddings, sizes)

@@ -111,8 +111,7 @@ def decode_picture(data: bytes, path: Path, background: str) -> Image.Image:
         with Image.open(BytesIO(data), formats=_FORMATS) as image:
             _check_size(image.width * image.height, path)
             image.load()
-            _correct_transparency(image, data)
-            upright = _apply_orientation(image)
+            upright = _apply_orientation(_correct_transparency(image, data))
             return _flatten(upright, colour)
     except UnidentifiedImageError as error:
         raise UserError(_unidentified(data, path)) from error
@@ -197,13 +196,18 @@ def _with_info(turned: Image.Image, image: Image.Image) -> Image.Image:
     return turned
 
 
-def _correct_transparency(image: Image.Image, data: bytes) -> None:
+def _correct_transparency(image: Image.Image, data: bytes) -> Image.Image:
     """Bring PNG's transparent colour to 8 bits, as Pillow does with the pixels but not with that colour."""
     clear, depth = image.info.get("transparency"), data[_PNG_DEPTH] if image.format == "PNG" else 8
-    if image.mode == "L" and isinstance(clear, int):
+    if image.mode == "1" and isinstance(clear, int):  # Pillow before 11 ignores the colour of black and white
+        del image.info["transparency"]
+        image = image.convert("L")
+        image.info["transparency"] = 255 if clear else 0
+    elif image.mode == "L" and isinstance(clear, int):
         image.info["transparency"] = clear * 255 // (2**depth - 1)
     if image.mode == "RGB" and isinstance(clear, tuple):
         image.info["transparency"] = tuple(value >> max(0, depth - 8) for value in clear)
+    return image
 
 
 def _flatten(image: Image.Image, colour: tuple[int, int, int]) -> Image.Image:

@@ -1,14 +1,12 @@
 """The face of an embedding card: a picture or the vectors as colours, with the name and the facts below."""
 
-import contextlib
 import math
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps
-from PIL.ImageFont import FreeTypeFont
-from PIL.ImageFont import ImageFont as BitmapFont
+from PIL import Image, ImageDraw, ImageOps
 
 from train_gamma.embedding.embedding import Embedding
+from train_gamma.lettering import drawable, find_font, text_length
 
 WIDTH = 512
 _FOOTER = 120
@@ -17,11 +15,7 @@ _PAPER = (250, 246, 240)
 _INK = (38, 34, 54)
 _QUIET = (120, 112, 134)
 _PALETTE = np.array([(38, 34, 84), (94, 56, 132), (226, 96, 110), (248, 178, 120), (252, 236, 200)], np.float64)
-_FONTS_WITH_ALL_LETTERS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "arial.ttf", "Arial Unicode.ttf")
-
 _SMALLEST = 12
-
-Font = FreeTypeFont | BitmapFont
 
 
 def draw_card(embedding: Embedding, picture: Image.Image | None = None) -> Image.Image:
@@ -78,35 +72,14 @@ def _write(
 ) -> None:
     """Write ``text`` at most ``room[0]`` pixels high, smaller or shortened so that it is at most ``room[1]`` wide."""
     height, width = room
-    font = _font(height, text)
-    length = _length(draw, text, font)
+    font = find_font(height, text)
+    length = text_length(draw, text, font)
     if length > width:
-        font = _font(max(_SMALLEST, int(height * width / length)), text)
-        length = _length(draw, text, font)
+        font = find_font(max(_SMALLEST, int(height * width / length)), text)
+        length = text_length(draw, text, font)
     if length > width:
         shortened = text[: int(len(text) * width / length)]
-        while shortened and _length(draw, shortened + "...", font) > width:
+        while shortened and text_length(draw, shortened + "...", font) > width:
             shortened = shortened[:-1]
         text = shortened + "..."
-    draw.text(place, _drawable(text, font), fill=fill, font=font)
-
-
-def _font(size: int, text: str) -> Font:
-    """Pillow's own font, which before 10.1 has one size only; a font of the system if ``text`` is not ASCII."""
-    for file in () if text.isascii() else _FONTS_WITH_ALL_LETTERS:
-        with contextlib.suppress(OSError, ImportError):
-            return ImageFont.truetype(file, size)
-    try:
-        return ImageFont.load_default(size)
-    except (TypeError, ImportError, OSError):
-        return ImageFont.load_default()
-
-
-def _length(draw: ImageDraw.ImageDraw, text: str, font: Font) -> float:
-    return draw.textlength(_drawable(text, font), font=font)
-
-
-def _drawable(text: str, font: Font) -> str:
-    """``text`` on one line, without what the bitmap font has no letters for."""
-    line = " ".join(text.split())
-    return line if isinstance(font, FreeTypeFont) else line.encode("latin-1", "replace").decode("latin-1")
+    draw.text(place, drawable(text, font), fill=fill, font=font)

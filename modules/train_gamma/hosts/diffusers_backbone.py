@@ -20,8 +20,9 @@ from train_gamma.backbone import (
 )
 from train_gamma.errors import UserError
 from train_gamma.hosts.clip_tokenizer import ClipTokenizer
+from train_gamma.hosts.embedding_fit import check_embeddings
 from train_gamma.hosts.loan import lend_modules, wants_checkpointing
-from train_gamma.hosts.prompt_chunks import CHUNK_LENGTH, Chunk, chunk_prompt, pad_chunks
+from train_gamma.hosts.prompt_chunks import Chunk, chunk_prompt, pad_chunks
 from train_gamma.hosts.render import check_request, make_scheduler, sample
 from train_gamma.hosts.text_encoding import encode_chunks, text_model, token_table
 from train_gamma.hosts.vae import Vae
@@ -119,13 +120,21 @@ class DiffusersBackbone:
         prompts: Sequence[str],
         embeddings: Mapping[str, Vectors],
         sizes: Sequence[tuple[int, int]] | None = None,  # noqa: ARG002 - SD 1.x is not conditioned on the size
+        *,
+        emphasis: bool = False,
     ) -> Conditioning:
         """See ``Backbone``.
 
         Raises:
-            UserError: if an embedding is longer than a chunk, or its vectors have not the width of this model's.
+            UserError: if emphasis is asked for, an embedding is longer than a chunk, or its vectors have not the
+                width of this model's.
         """
-        self._check_embeddings(embeddings)
+        if emphasis:
+            raise UserError(
+                "Emphasis in captions is read by the WebUI's own prompt parser, and this model was loaded without it. "
+                "Train in the WebUI, or turn 'Emphasis in captions' off."
+            )
+        check_embeddings(embeddings, self.token_tables(), self._identity.model_name)
         chunks = self._chunks(prompts, embeddings)
         flat = [chunk for of_prompt in chunks for chunk in of_prompt]
         contexts = []
@@ -161,29 +170,12 @@ class DiffusersBackbone:
         models = [self._unet, self._vae.model, *self._text_encoders.values()]
         return lend_modules(models, self._unet, wants_checkpointing(checkpointing, self.device, self.dtype))
 
+    def give_way(self) -> None:
+        """See ``Backbone``. Nobody else uses this model."""
+
     def _chunks(self, prompts: Sequence[str], embeddings: Mapping[str, Vectors]) -> list[list[Chunk]]:
         lengths = {name: len(next(iter(vectors.values()))) for name, vectors in embeddings.items()}
         return pad_chunks([chunk_prompt(prompt, lengths, self._tokenizer) for prompt in prompts], self._tokenizer)
-
-    def _check_embeddings(self, embeddings: Mapping[str, Vectors]) -> None:
-        """Refuse embeddings that do not belong to a model of this family."""
-        widths = {encoder: table.shape[1] for encoder, table in self.token_tables().items()}
-        for name, vectors in embeddings.items():
-            found = {encoder: rows.shape[1] for encoder, rows in vectors.items()}
-            if found != widths:
-                raise UserError(
-                    f"Embedding '{name}' is for another kind of model: its vectors are {_listed(found)}, "
-                    f"those of '{self._identity.model_name}' are {_listed(widths)}. Use it with a model of its kind."
-                )
-            length = max(len(rows) for rows in vectors.values())
-            if length > CHUNK_LENGTH:
-                raise UserError(
-                    f"Embedding '{name}' has {length} vectors; a prompt has room for {CHUNK_LENGTH} at once. Use fewer."
-                )
-
-
-def _listed(widths: Mapping[str, int]) -> str:
-    return ", ".join(f"{width} wide for {encoder}" for encoder, width in widths.items())
 
 
 def _prediction(schedule: Mapping[str, Any]) -> Prediction:

@@ -69,8 +69,9 @@ class EmbeddingConfig:
     start: str = option(
         "text",
         label="Start",
-        help="What the vectors are before training.",
-        choices=("text", "embedding", "zero", "random"),
+        help="What the vectors are before training: the initialization text, the dataset's most frequent tags, "
+        "another embedding, zero, or random.",
+        choices=("text", "tags", "embedding", "zero", "random"),
     )
     init_text: str = option("girl", label="Initialization text", help="Words near to what is learned.")
     long_text: str = option(
@@ -118,6 +119,11 @@ class DatasetConfig:
         label="Prompt template file",
         help="One template a line; takes the place of the templates above.",
         path=True,
+    )
+    emphasis: bool = option(
+        False,
+        label="Emphasis in captions",
+        help="Read ( ), [ ] and BREAK in captions as the WebUI's prompts do. Off: captions are literal.",
     )
     shuffle_tags: bool = option(
         True, label="Shuffle tags", help="Draw a new order of the comma-separated tags at each visit."

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from train_gamma.errors import UserError
+from train_gamma.lettering import Font, drawable, find_font
 from train_gamma.training.run_folder import RunFolder
 
 INK, PAPER = "#202124", "#f6f5f2"
@@ -48,13 +49,14 @@ def contact_sheet(rows: Sequence[Row], headings: Sequence[str], title: str, cell
         cell: side of the square in which each picture is centred, in pixels.
     """
     columns = max(len(row.pictures) for row in rows)
-    font, small = ImageFont.load_default(size=16), ImageFont.load_default(size=12)
+    letters = " ".join([title, *headings, *(row.label for row in rows)])
+    font, small = find_font(16, letters), find_font(12, letters)
     left, top = 110, 40 + (54 if headings else 0)
     width = left + columns * (cell + MARGIN) + MARGIN
     height = top + len(rows) * (cell + MARGIN) + MARGIN
     sheet = Image.new("RGB", (width, height), PAPER)
     pen = ImageDraw.Draw(sheet)
-    pen.text((MARGIN, MARGIN), title, INK, font=font)
+    pen.text((MARGIN, MARGIN), drawable(title, font), INK, font=font)
     for column, heading in enumerate(headings[:columns]):
         text = _wrapped(pen, heading, cell, small, 3)
         pen.multiline_text((left + column * (cell + MARGIN), 38), text, INK, font=small, spacing=2)
@@ -71,16 +73,14 @@ def contact_sheet(rows: Sequence[Row], headings: Sequence[str], title: str, cell
     return sheet
 
 
-def _wrapped(
-    pen: ImageDraw.ImageDraw, text: str, width: int, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, lines: int
-) -> str:
+def _wrapped(pen: ImageDraw.ImageDraw, text: str, width: int, font: Font, lines: int) -> str:
     out: list[str] = [""]
-    for word in text.split():
+    for word in drawable(text, font).split():
         longer = f"{out[-1]} {word}".strip()
         if pen.textlength(longer, font=font) <= width or not out[-1]:
             out[-1] = longer
         else:
             out.append(word)
     if len(out) > lines:
-        out = [*out[: lines - 1], out[lines - 1] + "…"]
+        out = [*out[: lines - 1], out[lines - 1] + "..."]
     return "\n".join(out)

@@ -48,7 +48,8 @@ def start_run(
     dataset = load_dataset(config.dataset, config.embedding.name)
     findings = check_run(config, backbone, dataset, make_plan(config, len(dataset.items)))
     raise_all([str(finding) for finding in findings if finding.level == "error"])
-    vectors = start_vectors(config.embedding, backbone, config.training.seed)
+    tags = dataset.frequent_tags(config.embedding.name)
+    vectors = start_vectors(config.embedding, backbone, config.training.seed, tags)
     folder = new_run_folder(Path(config.output.folder), config.embedding.name)
     write_config(folder, config, backbone.identity)
     write_manifest(folder, dataset.manifest())
@@ -79,7 +80,7 @@ def resume_run(
     config, identity = resumed_config(folder, changes)
     state = load_state(folder.state)
     dataset = load_dataset(config.dataset, config.embedding.name)
-    raise_all(_identity_problems(identity, backbone) + _manifest_problems(folder, dataset))
+    raise_all(identity_problems(identity, backbone) + _manifest_problems(folder, dataset))
     if state.step >= make_plan(config, len(dataset.items)).total_steps:
         raise UserError(
             f"The run in '{path}' is over: all {state.step} steps are done. "
@@ -139,7 +140,8 @@ def _differences(old: RunConfig, new: RunConfig) -> list[tuple[str, str, Any, An
     ]
 
 
-def _identity_problems(recorded: dict[str, Any], backbone: Backbone) -> list[str]:
+def identity_problems(recorded: dict[str, Any], backbone: Backbone) -> list[str]:
+    """A sentence for each of checkpoint, VAE and clip skip that is not what the run was begun with."""
     words = {"model_hash": "checkpoint", "vae_hash": "VAE", "clip_skip": "clip skip"}
     problems = []
     for key, word in words.items():

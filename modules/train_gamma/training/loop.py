@@ -40,6 +40,7 @@ def train(run: Run) -> Finished:
             if preview_is_due(run):
                 preview(run)
             while run.step < run.total_steps and not run.control.stop_requested:
+                run.backbone.give_way()
                 if not take_step(run):
                     if run.nonfinite >= run.config.training.max_nonfinite_steps:
                         break
@@ -109,7 +110,10 @@ def sample_losses(run: Run, batch: Batch) -> Tensor:
     """The loss of each sample, (B,), with a graph to the rows."""
     backbone = run.backbone
     conditioning = backbone.encode_prompts(
-        batch.prompts, {run.config.embedding.name: run.vectors}, [batch.size] * len(batch.prompts)
+        batch.prompts,
+        {run.config.embedding.name: run.vectors},
+        [batch.size] * len(batch.prompts),
+        emphasis=run.config.dataset.emphasis,
     )
     alpha_bar = backbone.alphas_cumprod.to(batch.t.device)[batch.t]  # (B,)
     x_t = add_noise(batch.x_0, batch.noise, alpha_bar)  # (B, C, h, w)
@@ -158,7 +162,7 @@ def preview_is_due(run: Run) -> bool:
 
 def evaluate(run: Run) -> None:
     """Tell the evaluation loss."""
-    loss = evaluation_loss(run.backbone, run.evaluation, run.config.embedding.name, run.vectors)
+    loss = evaluation_loss(run.backbone, run.evaluation, run.config, run.vectors)
     run.listener(Evaluated(run.step, loss))
 
 

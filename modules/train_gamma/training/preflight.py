@@ -38,7 +38,7 @@ def check_run(config: RunConfig, backbone: Backbone, dataset: Dataset, plan: Pla
     findings = [
         *_name(config, backbone),
         *export_findings(config),
-        *_start(config, backbone),
+        *_start(config, backbone, dataset),
         *_previews(config),
         *[Finding("warning", message) for message in dataset.warnings],
         *_tokens(config, backbone, dataset),
@@ -89,9 +89,10 @@ def export_findings(config: RunConfig) -> list[Finding]:
     return []
 
 
-def _start(config: RunConfig, backbone: Backbone) -> list[Finding]:
+def _start(config: RunConfig, backbone: Backbone, dataset: Dataset) -> list[Finding]:
+    tags = dataset.frequent_tags(config.embedding.name)
     try:
-        start_vectors(config.embedding, backbone, config.training.seed)
+        start_vectors(config.embedding, backbone, config.training.seed, tags)
     except UserError as error:
         return [Finding("error", str(error))]
     if config.embedding.start == "zero":
