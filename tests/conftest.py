@@ -17,6 +17,8 @@ torch.set_num_threads(1)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--webui", default=None, help="folder of a WebUI, for the tests in tests/host")
+    parser.addoption("--path-python", default=None, help="a Python with diffusers, to compare tests/host with")
+    parser.addoption("--shots", default=None, help="folder for the screenshots of browser tests")
 
 
 @pytest.fixture(autouse=True)

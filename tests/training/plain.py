@@ -51,6 +51,9 @@ class PlainBackbone:
     def tokenize(self, text: str) -> list[Token]:
         return tiny_tokenizer().tokens(text)
 
+    def token_text(self, token_id: int) -> str:
+        return tiny_tokenizer().text_of(token_id)
+
     def encode_images(self, pixels: Tensor) -> LatentDistribution:
         self.encodings += 1
         small = torch.nn.functional.avg_pool2d(pixels, 8)  # (B, 3, h, w)

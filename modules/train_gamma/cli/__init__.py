@@ -1,4 +1,4 @@
-"""The command line: ``train-gamma train | resume | check | preview | contact-sheet | inspect | convert | demo``.
+"""The command line: ``train-gamma train | resume | check | preview | contact-sheet | inspect | convert | demo | ui``.
 
 Exit codes: 0 done, 1 the run ended badly, 2 something in the call or the input must be fixed, 130 stopped by Ctrl-C.
 """
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from train_gamma import __version__
-from train_gamma.cli import demo, files, pictures, training
+from train_gamma.cli import demo, files, pictures, training, ui
 from train_gamma.errors import UserError
 
 BAD_INPUT = 2
@@ -21,7 +21,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"train-gamma {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (training, pictures, files, demo):
+    for module in (training, pictures, files, demo, ui):
         module.add_commands(commands)
     return parser
 

@@ -14,6 +14,7 @@ from train_gamma.dataset.captions import compile_filename_regex
 from train_gamma.dataset.findings import find_findings
 from train_gamma.dataset.items import Item, read_item
 from train_gamma.dataset.pictures import find_pictures, parse_colour
+from train_gamma.dataset.tags import frequent_tags
 from train_gamma.dataset.templates import contains_word, keeps_word, load_templates, render_prompt
 from train_gamma.errors import UserError, raise_all
 from train_gamma.training.config import DatasetConfig
@@ -47,6 +48,10 @@ class Dataset:
         plain = dataclasses.replace(self.config, shuffle_tags=False, tag_dropout=0.0)
         text = self.items[index].caption.text
         return [render_prompt(template, name, text, plain, random.Random(0)) for template in self.templates]
+
+    def frequent_tags(self, name: str) -> list[str]:
+        """The distinct tags of the captions, the most frequent first."""
+        return frequent_tags([item.caption.text for item in self.items], name)
 
     def crop_report(self) -> str:
         """Say which buckets are used how often, and what each picture loses."""

@@ -1,6 +1,6 @@
 """What the vectors are before training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -18,6 +18,7 @@ NOISE_SHARE = 0.1
 """Length of the noise on a repeated vector, as a share of the vocabulary's mean norm. Enough to part the twins, and
 little enough to keep the word: a row of mean norm keeps a cosine of 0.995 with itself (1 / sqrt(1 + 0.1 ** 2))."""
 
+Tokenize = Callable[[str], Sequence[Token]]
 Fill = Literal["none", "repeat", "repeat_noise", "mean"]
 _FILLED = {
     "repeat": "repeated from the start",
@@ -86,13 +87,42 @@ def plan_text(tokens: Sequence[Token], num_vectors: int, long_text: str, short_t
     return TextPlan(kept, dropped, num_filled, fill, _summary(kept, dropped, num_filled, fill))
 
 
-def start_vectors(config: EmbeddingConfig, backbone: Vocabulary, seed: int) -> dict[str, Tensor]:
+def plan_tags(tags: Sequence[str], tokenize: Tokenize, num_vectors: int, short_text: str) -> TextPlan:
+    """Fit the most frequent tags into ``num_vectors`` vectors, one vector a token.
+
+    Whole tags only, from the first on: a tag with more tokens than there is room left is passed over, and so is one
+    whose tokens are all there already.
+
+    Args:
+        tags: distinct, the most frequent first.
+        tokenize: the model's tokenizer.
+        num_vectors: at least 1.
+        short_text: "repeat", "repeat_noise" or "mean", for what the tags do not fill.
+
+    Raises:
+        UserError: if none of the tags fits.
+    """
+    kept: list[Token] = []
+    for tag in tags:
+        tokens = tokenize(tag)
+        known = {token.id for token in kept}
+        if len(kept) + len(tokens) <= num_vectors and any(token.id not in known for token in tokens):
+            kept += tokens
+    if not kept:
+        raise UserError(_no_tags(tags, num_vectors))
+    return plan_text(kept, num_vectors, "refuse", short_text)
+
+
+def start_vectors(
+    config: EmbeddingConfig, backbone: Vocabulary, seed: int, tags: Sequence[str] = ()
+) -> dict[str, Tensor]:
     """The vectors a run starts from.
 
     Args:
         config: where they start and how many there are.
         backbone: lends the vocabulary and the tokenizer.
         seed: of what is random in them.
+        tags: of the dataset, the most frequent first, for the start "tags".
 
     Returns:
         (n, D) float32 on the CPU per text encoder.
@@ -112,7 +142,7 @@ def start_vectors(config: EmbeddingConfig, backbone: Vocabulary, seed: int) -> d
     if config.start == "embedding":
         rows, fill = _rows_of_embedding(config, tables)
     else:
-        plan = plan_text(backbone.tokenize(config.init_text), config.num_vectors, config.long_text, config.short_text)
+        plan = _plan(config, backbone, tags)
         ids = torch.tensor([token.id for token in plan.kept])
         rows = {name: _picked(table, ids) for name, table in tables.items()}
         fill = plan.fill
@@ -120,6 +150,24 @@ def start_vectors(config: EmbeddingConfig, backbone: Vocabulary, seed: int) -> d
         name: _filled(rows[name], config.num_vectors, fill, mean_norm(table), generators[name])
         for name, table in tables.items()
     }
+
+
+def _plan(config: EmbeddingConfig, backbone: Vocabulary, tags: Sequence[str]) -> TextPlan:
+    if config.start == "tags":
+        return plan_tags(tags, backbone.tokenize, config.num_vectors, config.short_text)
+    return plan_text(backbone.tokenize(config.init_text), config.num_vectors, config.long_text, config.short_text)
+
+
+def _no_tags(tags: Sequence[str], num_vectors: int) -> str:
+    if not tags:
+        return (
+            "The captions have no tags, and the start 'tags' takes the most frequent ones. Write captions, or choose "
+            "the start 'text'."
+        )
+    return (
+        f"None of the tags of the captions ('{tags[0]}' is the most frequent) fits into {num_vectors} vectors. Raise "
+        "Vectors per token, or choose the start 'text'."
+    )
 
 
 def mean_norm(table: Tensor) -> float:

@@ -25,25 +25,34 @@ def lend_modules(models: Sequence[nn.Module], unet: Any, checkpointing: bool) ->
 
     May be nested: the inner loan gives back what the outer one had set.
     """
+    checkpoints = [(module, _checkpoint_state(module)) for module in unet.modules()]
+    with frozen(models):
+        try:
+            _set_checkpointing(unet, checkpointing)
+            yield
+        finally:
+            for module, state in checkpoints:
+                _restore_checkpoint_state(module, state)
+
+
+@contextmanager
+def frozen(models: Sequence[nn.Module]) -> Iterator[None]:
+    """Take all parameters out of training and put all modules into eval mode; undo it at the end."""
     modules = [module for model in models for module in model.modules()]
     parameters = [parameter for model in models for parameter in model.parameters()]
     training = [module.training for module in modules]
     trainable = [parameter.requires_grad for parameter in parameters]
-    checkpoints = [(module, _checkpoint_state(module)) for module in unet.modules()]
     try:
         for module in modules:
             module.training = False
         for parameter in parameters:
             parameter.requires_grad_(False)
-        _set_checkpointing(unet, checkpointing)
         yield
     finally:
         for module, was_training in zip(modules, training, strict=True):
             module.training = was_training
         for parameter, was_trainable in zip(parameters, trainable, strict=True):
             parameter.requires_grad_(was_trainable)
-        for module, state in checkpoints:
-            _restore_checkpoint_state(module, state)
 
 
 def wants_checkpointing(choice: Checkpointing, device: torch.device, dtype: torch.dtype) -> bool:

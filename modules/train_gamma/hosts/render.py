@@ -35,6 +35,15 @@ def check_request(request: RenderRequest, multiple: int, num_timesteps: int) -> 
     """
     if request.sampler not in _SAMPLERS:
         raise UserError(f"Sampler '{request.sampler}' is not known. Use one of {', '.join(SAMPLERS)}.")
+    check_numbers(request, multiple, num_timesteps)
+
+
+def check_numbers(request: RenderRequest, multiple: int, num_timesteps: int) -> None:
+    """Refuse a size or a number of steps that is impossible, with any sampler.
+
+    Raises:
+        UserError: if it is.
+    """
     if not 1 <= request.steps < num_timesteps:
         raise UserError(f"Steps of a preview must be between 1 and {num_timesteps - 1}, got {request.steps}.")
     for label, value in (("Width", request.width), ("Height", request.height)):

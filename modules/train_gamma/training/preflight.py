@@ -58,6 +58,7 @@ def _name(config: RunConfig, backbone: Backbone) -> list[Finding]:
     folder = Path(config.output.export_to) if config.output.export_to else None
     found = sorted(folder.glob("*")) if folder and folder.is_dir() else []
     others = [path.stem for path in found if path.suffix.lower() in EMBEDDING_ENDINGS]
+    others = [name for name in others if not name.lower().endswith(".preview")]  # pictures of cards
     if config.output.overwrite:
         others = [name for name in others if name != config.embedding.name]
     findings = check_name(config.embedding.name, backbone.tokenize, others)

@@ -1,0 +1,52 @@
+"""The table of all routes."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI
+
+from train_gamma.api import asking, files, jobs
+from train_gamma.api.access import AccessRules, check_access
+from train_gamma.api.answers import answering
+from train_gamma.service import Service
+
+PREFIX = "/train-gamma/v1"
+
+ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
+    ("GET", "/state", asking.state),
+    ("GET", "/options", asking.options),
+    ("POST", "/derive", asking.derive),
+    ("POST", "/tokens", asking.tokens),
+    ("POST", "/check", asking.check),
+    ("POST", "/create", files.create),
+    ("POST", "/sample-dataset", files.sample_dataset),
+    ("POST", "/train", jobs.train),
+    ("POST", "/resume", jobs.resume),
+    ("GET", "/jobs", jobs.list_jobs),
+    ("GET", "/jobs/{job}", jobs.get_job),
+    ("POST", "/jobs/{job}/stop", jobs.stop),
+    ("POST", "/jobs/{job}/save", jobs.save),
+    ("POST", "/jobs/{job}/preview", jobs.preview),
+    ("GET", "/jobs/{job}/previews/{step}/{index}", jobs.preview_picture),
+    ("GET", "/runs", files.list_runs),
+    ("GET", "/runs/{run}", files.get_run),
+    ("GET", "/runs/{run}/settings", files.run_settings),
+    ("GET", "/runs/{run}/previews/{step}/{index}", files.run_picture),
+    ("POST", "/runs/{run}/copies/{step}/publish", files.publish_copy),
+    ("GET", "/embeddings", files.list_embeddings),
+    ("GET", "/embeddings/{name}", files.get_embedding),
+    ("GET", "/presets", files.list_presets),
+    ("GET", "/presets/{name}", files.get_preset),
+    ("PUT", "/presets/{name}", files.save_preset),
+    ("DELETE", "/presets/{name}", files.delete_preset),
+)
+
+
+def add_routes(app: FastAPI, service: Service, guard: AccessRules) -> None:
+    """Add the API to an app, which may be running already."""
+    app.state.train_gamma_service = service
+    app.state.train_gamma_access = guard
+    router = APIRouter(prefix=PREFIX, tags=["Train Gamma"], dependencies=[Depends(check_access)])
+    for method, path, route in ROUTES:
+        router.add_api_route(path, answering(route), methods=[method], name=f"train_gamma_{route.__name__}")
+    app.include_router(router)

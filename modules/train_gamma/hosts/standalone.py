@@ -1,0 +1,168 @@
+"""Train Gamma as a program of its own: models by their path, embeddings in a folder of its own."""
+
+import dataclasses
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import torch
+
+from train_gamma import __version__, atomic
+from train_gamma.backbone import Backbone
+from train_gamma.embedding.embedding import SHORT_HASH_LENGTH
+from train_gamma.errors import UserError
+from train_gamma.host import Folders, LoadedModel
+from train_gamma.hosts.load_checkpoint import load_backbone
+from train_gamma.training.config import ModelConfig
+from train_gamma.training.events import Control, Event, Finished, Listener, Saved, Started, Warned
+
+POLL_SECONDS = 0.2
+
+Key = tuple[ModelConfig, tuple[tuple[str, float, int], ...]]
+
+log = logging.getLogger("train_gamma")
+
+
+class StandaloneHost:
+    """A ``Host`` without a WebUI. The model that was loaded last stays loaded.
+
+    Args:
+        data: the folder for embeddings, runs and presets; they are made when they are needed.
+        readable: the folders that requests may name files in; empty for all, which is right on one's own machine.
+    """
+
+    def __init__(self, data: Path, readable: Sequence[Path] = ()) -> None:
+        data = data.expanduser().resolve()
+        allowed = (data, *(path.expanduser().resolve() for path in readable)) if readable else ()
+        self._folders = Folders(data / "embeddings", data / "runs", data / "presets", allowed)
+        self._models = LoadedModels()
+        self._turn = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """See ``Host``."""
+        return f"Train Gamma {__version__}, stand-alone"
+
+    @property
+    def lends_loaded_model(self) -> bool:
+        """See ``Host``: each run names its checkpoint."""
+        return False
+
+    @property
+    def folders(self) -> Folders:
+        """See ``Host``."""
+        return self._folders
+
+    def loaded(self) -> LoadedModel:
+        """See ``Host``."""
+        model = self._models.newest
+        if model is None:
+            return LoadedModel("")
+        identity = model.identity
+        title = f"{identity.model_name} [{identity.model_hash[:SHORT_HASH_LENGTH]}]"
+        return LoadedModel(title, identity.vae_name, identity.clip_skip)
+
+    def look(self, model: ModelConfig) -> Backbone:
+        """See ``Host``. The first look at a model loads it."""
+        return self._models.get(model, keep_others=self._turn.locked())
+
+    def borrow(self, model: ModelConfig, control: Control) -> AbstractContextManager[Backbone]:
+        """See ``Host``."""
+        return self._borrowed(model, control)
+
+    def reporter(self, title: str, control: Control) -> Listener:  # noqa: ARG002 - Ctrl-C is the program's own matter
+        """See ``Host``: what matters goes to the log."""
+        return lambda event: _tell(title, event)
+
+    def publish(self, embedding: Path, preview: Path | None) -> None:
+        """See ``Host``: the preview lies beside the embedding, where the WebUI looks for cards as well."""
+        if preview is not None:
+            card = embedding.with_name(f"{embedding.stem}.preview.png")
+            atomic.write_bytes(card, preview.read_bytes())
+
+    @contextmanager
+    def _borrowed(self, model: ModelConfig, control: Control) -> Iterator[Backbone]:
+        while not self._turn.acquire(timeout=POLL_SECONDS):
+            if control.stop_requested:
+                raise UserError("Stopped while another job had the model.")
+        try:
+            backbone = self._models.get(model)
+            with _threads_for(model):
+                yield backbone
+        finally:
+            self._turn.release()
+
+
+class LoadedModels:
+    """Models by how they are loaded. One is kept; a second one only while a job holds the first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: dict[Key, Backbone] = {}
+
+    @property
+    def newest(self) -> Backbone | None:
+        """The model that was loaded last."""
+        return next(reversed(list(self._kept.values())), None)
+
+    def get(self, model: ModelConfig, keep_others: bool = False) -> Backbone:
+        """The model, loaded if need be.
+
+        Args:
+            model: how it is loaded.
+            keep_others: a job holds another one. The model is then loaded into main memory, for looking only.
+
+        Raises:
+            UserError: if it cannot be loaded.
+        """
+        with self._lock:
+            key = _key(model)
+            if key in self._kept:
+                return self._kept[key]
+            if keep_others:
+                model = dataclasses.replace(model, device="cpu", precision="auto")
+                key = _key(model)
+            newest = list(self._kept.items())[:1] if keep_others else []
+            if key not in self._kept:
+                self._kept = dict(newest)  # before the next one is loaded, as two may not fit into memory
+                self._kept = {**self._kept, key: load_backbone(model)}
+            return self._kept[key]
+
+
+def _key(model: ModelConfig) -> Key:
+    """The settings a model is loaded by, and the state of its files."""
+    settings = dataclasses.replace(model, checkpointing="auto")
+    return settings, (*_stamps(model.path), *_stamps(model.vae))
+
+
+def _stamps(place: str) -> tuple[tuple[str, float, int], ...]:
+    path = Path(place).expanduser()
+    if place in ("", "miniature") or not path.exists():
+        return ()
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return tuple((str(file), file.stat().st_mtime, file.stat().st_size) for file in files if file.is_file())
+
+
+@contextmanager
+def _threads_for(model: ModelConfig) -> Iterator[None]:
+    """One thread for the miniature, which is so small that threads mostly wait for each other."""
+    before = torch.get_num_threads()
+    if model.path in ("", "miniature"):
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _tell(title: str, event: Event) -> None:
+    if isinstance(event, Started):
+        log.info("%s: training from step %d of %d in %s", title, event.step, event.total_steps, event.folder)
+    elif isinstance(event, Saved):
+        log.info("%s: step %d saved as %s", title, event.step, event.path)
+    elif isinstance(event, Warned):
+        log.warning("%s: %s", title, event.message)
+    elif isinstance(event, Finished):
+        log.info("%s: %s after %d steps", title, event.reason, event.step)

@@ -1,0 +1,160 @@
+"""Lending by path, for Forge and reForge: our own copy of the checkpoint that the WebUI has chosen.
+
+Their loaded model cannot be trained through (its weights are inference tensors), so the file is loaded once more with
+the loader of the stand-alone program, and the WebUI's GPU work waits in its main thread meanwhile.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from train_gamma.backbone import Backbone
+from train_gamma.errors import UserError
+from train_gamma.host import LoadedModel
+from train_gamma.hosts.load_checkpoint import load_backbone
+from train_gamma.hosts.turns import with_turns
+from train_gamma.hosts.webui_queue import Turn, our_turn
+from train_gamma.training.config import ModelConfig
+from train_gamma.training.events import Control
+
+
+def describe_loaded() -> LoadedModel:
+    """The checkpoint that is chosen; the VAE is always the checkpoint's own unless a run names another."""
+    from modules import shared
+
+    chosen = _chosen_checkpoint()
+    if chosen is None:
+        return LoadedModel("", problems=("No checkpoint is chosen. Choose one at the top of the page.",))
+    return LoadedModel(str(chosen.title), clip_skip=int(getattr(shared.opts, "CLIP_stop_at_last_layers", 1)))
+
+
+def look(model: ModelConfig) -> Backbone:
+    """The chosen checkpoint for looking only, kept in the computer's memory.
+
+    Raises:
+        UserError: if none is chosen, or it cannot be read.
+    """
+    model = replace(resolved(model), device="cpu", precision="fp32")
+    return _loaded(model, Path(model.path).stat().st_mtime_ns if Path(model.path).exists() else 0)
+
+
+@contextmanager
+def borrowed(model: ModelConfig, control: Control) -> Iterator[Backbone]:
+    """Our own copy of the chosen checkpoint, with the WebUI's GPU work waiting.
+
+    Raises:
+        UserError: if none is chosen, it cannot be read, or the job is stopped before it is its turn.
+    """
+    model = resolved(model)
+    with _turn(control) as turn:
+        _unload()
+        backbone = load_backbone(model)
+
+        def give_way() -> None:
+            if turn.is_over():
+                turn.pass_on()
+                _unload()
+
+        yield with_turns(backbone, give_way)
+
+
+def resolved(model: ModelConfig) -> ModelConfig:
+    """``model`` with the path of the chosen checkpoint, if it names none itself.
+
+    Raises:
+        UserError: if no checkpoint is chosen either.
+    """
+    if model.path:
+        return model
+    chosen = _chosen_checkpoint()
+    if chosen is None:
+        raise UserError("No checkpoint is chosen. Choose one at the top of the page.")
+    return replace(model, path=str(chosen.filename))
+
+
+def _chosen_checkpoint() -> Any:
+    from modules import sd_models, shared
+
+    title = getattr(shared.opts, "sd_model_checkpoint", None)
+    found = sd_models.get_closet_checkpoint_match(title) if title else None
+    return found or next(iter(sd_models.checkpoints_list.values()), None)
+
+
+@lru_cache(maxsize=1)
+def _loaded(model: ModelConfig, _changed: int) -> Backbone:
+    return load_backbone(model)
+
+
+def _unload() -> None:
+    """Ask Forge to make room on the GPU; it loads its own model again when it needs it."""
+    try:
+        from backend import memory_management
+    except ImportError:
+        return
+    memory_management.unload_all_models()
+
+
+class MainThreadTurn:
+    """The time in which the WebUI's main thread, where it does its GPU work, is kept busy with waiting for us."""
+
+    def __init__(self, main_thread: Any, control: Control) -> None:
+        self._main_thread = main_thread
+        self._control = control
+        self._over = threading.Event()
+
+    def take(self) -> None:
+        """Wait for the first turn.
+
+        Raises:
+            UserError: if the job is stopped while it waits.
+        """
+        ours = self._ask()
+        while not ours.wait(0.1):
+            if self._control.stop_requested:
+                self.leave()  # when its turn comes after all, it is over at once
+                raise UserError("The run was stopped before it was its turn. Nothing was trained.")
+
+    def leave(self) -> None:
+        """Let the main thread go on."""
+        self._over.set()
+
+    def is_over(self) -> bool:
+        """Whether somebody else has work for the main thread."""
+        return bool(getattr(self._main_thread, "waiting_list", ()))
+
+    def pass_on(self) -> None:
+        """Let everybody go first who waits now, and come back when it is our turn again."""
+        self.leave()
+        self._ask().wait()
+
+    def _ask(self) -> threading.Event:
+        """Ask for a turn; the event is set when it has come."""
+        over, ours = threading.Event(), threading.Event()
+        self._over = over
+
+        def hold() -> None:
+            ours.set()
+            over.wait()
+
+        threading.Thread(target=self._main_thread.run_and_wait_result, args=(hold,), daemon=True).start()
+        return ours
+
+
+@contextmanager
+def _turn(control: Control) -> Iterator[MainThreadTurn | Turn]:
+    try:
+        from modules_forge import main_thread
+    except ImportError:
+        with our_turn(control) as queued:
+            yield queued
+        return
+    turn = MainThreadTurn(main_thread, control)
+    try:
+        turn.take()
+        yield turn
+    finally:
+        turn.leave()

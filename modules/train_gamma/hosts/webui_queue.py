@@ -1,0 +1,110 @@
+"""The WebUI's queue: one job at a time has the model, in the order of asking.
+
+AUTOMATIC1111/stable-diffusion-webui v1.9.4, modules/call_queue.py and modules/fifo_lock.py: pictures, token counters
+and changes of the checkpoint wait for ``queue_lock``. A run that held it from its first to its last step would stop
+the whole program, so it takes turns: between two steps it lets those go first who are waiting.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from train_gamma.errors import UserError
+from train_gamma.training.events import Control
+
+LONGEST_TURN_S = 2.0
+"""A turn ends after this long even if nobody is seen to wait: a thread that was woken and came second is not seen."""
+
+_SEEN_WAITING_S = 0.05
+_UNSEEN_WAITING_S = 0.002
+"""How long the others are given to take the lock after it was released."""
+
+
+class Turn:
+    """The time in which a run has the model."""
+
+    def __init__(self, lock: Any) -> None:
+        """Begin the first turn.
+
+        Args:
+            lock: the WebUI's ``FIFOLock``, held.
+        """
+        self._lock = lock
+        self._began = time.monotonic()
+
+    def is_over(self) -> bool:
+        """Whether it is time to let others go first."""
+        return self._somebody_waits() or time.monotonic() - self._began > LONGEST_TURN_S
+
+    def pass_on(self) -> None:
+        """Let everybody go first who waits now, and come back when it is our turn again."""
+        patience = _SEEN_WAITING_S if self._somebody_waits() else _UNSEEN_WAITING_S
+        self._lock.release()
+        try:
+            _wait_until_taken(self._lock, patience)
+        finally:
+            self._lock.acquire()
+            self._began = time.monotonic()
+
+    def _somebody_waits(self) -> bool:
+        return bool(getattr(self._lock, "_pending_threads", ()))
+
+
+@contextmanager
+def our_turn(control: Control) -> Iterator[Turn]:
+    """Wait for the WebUI's queue and hold it.
+
+    Raises:
+        UserError: if ``control`` was asked to stop before it was our turn.
+    """
+    from modules import call_queue
+
+    lock = call_queue.queue_lock
+    _wait_for(lock, control)
+    try:
+        yield Turn(lock)
+    finally:
+        lock.release()
+
+
+def _wait_until_taken(lock: Any, patience: float) -> None:
+    """Wait until another thread has the lock. A thread that asks again at once would get it before the one it woke."""
+    inner = getattr(lock, "_lock", None)
+    until = time.monotonic() + patience
+    while time.monotonic() < until and not (inner is not None and inner.locked()):
+        time.sleep(0.001)
+
+
+def _wait_for(lock: Any, control: Control) -> None:
+    place = _Place(lock)
+    threading.Thread(target=place.wait, name="train-gamma-queue", daemon=True).start()
+    while not place.reached.wait(0.05):
+        if control.stop_requested and place.leave():
+            raise UserError("The run was stopped before it was its turn. Nothing was trained.")
+
+
+class _Place:
+    """A place in the queue that can be given up, which the lock itself has no way for."""
+
+    def __init__(self, lock: Any) -> None:
+        self.reached = threading.Event()
+        self._lock = lock
+        self._guard = threading.Lock()
+        self._left = False
+
+    def wait(self) -> None:
+        """Wait for the lock, however long, and hand it over or drop it if nobody wants it any more."""
+        self._lock.acquire()
+        with self._guard:
+            if self._left:
+                self._lock.release()
+            else:
+                self.reached.set()
+
+    def leave(self) -> bool:
+        """Give the place up. False if it was reached just now."""
+        with self._guard:
+            self._left = not self.reached.is_set()
+            return self._left

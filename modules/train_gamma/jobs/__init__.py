@@ -1,0 +1,6 @@
+"""One job at a time, in a worker thread of its own, and what is known of it."""
+
+from train_gamma.jobs.jobs import BusyError, Job, Jobs, StoppedError
+from train_gamma.jobs.record import Record
+
+__all__ = ["BusyError", "Job", "Jobs", "Record", "StoppedError"]

@@ -1,0 +1,1 @@
+"""The page. The only place that imports gradio."""

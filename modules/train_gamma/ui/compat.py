@@ -1,0 +1,50 @@
+"""One way to attach a handler under gradio 3.41 (AUTOMATIC1111, reForge) and 4.40 (Forge)."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Handler = Callable[..., Any]
+
+REFRESH = "() => train_gamma.refresh()"
+"""Asks for the live answers anew, after a handler has filled fields."""
+OPENED = "() => train_gamma.opened()"
+"""Says that the form of a page that was just opened holds what it held last."""
+LOOK = "() => train_gamma.look()"
+"""Looks for a job at once instead of in a second."""
+
+
+def on(
+    event: Any,
+    handler: Handler | None,
+    inputs: Sequence[Any] = (),
+    outputs: Sequence[Any] = (),
+    *,
+    js: str = "",
+    live: bool = False,
+) -> Any:
+    """Attach ``handler`` to an event of a component, such as ``button.click``.
+
+    Args:
+        event: the component's event, or ``then`` of what this function returned.
+        handler: gets the values of ``inputs``; None when only ``js`` is to run.
+        inputs: components.
+        outputs: components.
+        js: JavaScript that runs in the page first; its argument is called ``_js`` in gradio 3 and ``js`` in 4.
+        live: for answers while somebody types: no sign of work, and the latest request is never dropped.
+
+    Returns:
+        What the event returns, on which ``then`` can be called.
+    """
+    known = inspect.signature(event).parameters
+    extra: dict[str, Any] = {"js" if "js" in known else "_js": js} if js else {}
+    if live and "trigger_mode" in known:
+        extra["trigger_mode"] = "always_last"
+    return event(
+        fn=handler,
+        inputs=list(inputs),
+        outputs=list(outputs),
+        show_progress="hidden" if live or handler is None else "minimal",
+        api_name=False,
+        **extra,
+    )

@@ -1,0 +1,102 @@
+"""All fields of the page together: values of components become a configuration, and the other way round."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+
+from train_gamma.training.config import RunConfig
+from train_gamma.training.config_reading import from_dict
+from train_gamma.ui.fields import Field, all_fields, make_component
+from train_gamma.ui.layout import RULES, controllers
+
+Nested = dict[str, dict[str, Any]]
+
+
+@dataclass(slots=True)
+class Form:
+    """The fields that are on the page, in the order in which their values travel.
+
+    Attributes:
+        absent: keys of the fields that are not on the page.
+        components: the components by key; filled while the page is laid out.
+    """
+
+    absent: set[str]
+    components: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, Field] = field(default_factory=all_fields)
+
+    def place(self, key: str) -> Any:
+        """Put the component of a field here, or nothing when the field is not on this page."""
+        if key in self.absent:
+            return None
+        defaults = {key: f.shown(f.default) for key, f in self.fields.items()}
+        self.components[key] = make_component(self.fields[key], _visible(key, defaults))
+        return self.components[key]
+
+    def place_row(self, keys: Sequence[str]) -> None:
+        """Put several fields side by side."""
+        present = [key for key in keys if key not in self.absent]
+        if present:
+            with gr.Row():
+                for key in present:
+                    self.place(key)
+
+    def all(self) -> list[Any]:
+        """The components in order."""
+        return list(self.components.values())
+
+    def plain(self, values: Sequence[Any]) -> Nested:
+        """The values of ``all()`` as nested plain values."""
+        nested: Nested = {}
+        for key, value in zip(self.components, values, strict=True):
+            section, name = key.split(".")
+            nested.setdefault(section, {})[name] = self.fields[key].read(value)
+        return nested
+
+    def config(self, values: Sequence[Any]) -> RunConfig:
+        """The configuration that the values of ``all()`` describe; absent fields have their defaults.
+
+        Raises:
+            UserError: if a value does not fit.
+        """
+        return from_dict(self.plain(values))
+
+    def updates(self, nested: Mapping[str, Any]) -> list[Any]:
+        """What brings ``all()`` to the values that ``nested`` names and leaves the others as they are."""
+        updates = []
+        for key in self.components:
+            section, name = key.split(".")
+            content = nested.get(section)
+            known = isinstance(content, Mapping) and name in content and self._fits(key, content[name])
+            updates.append(gr.update(value=self._shown(key, content[name])) if known and content else gr.update())
+        return updates
+
+    def _shown(self, key: str, value: Any) -> Any:
+        return self.fields[key].shown(value)
+
+    def _fits(self, key: str, value: Any) -> bool:
+        """A choice that this version does not have would be an error at every click."""
+        described = self.fields[key]
+        if described.is_list:
+            return isinstance(value, (list, tuple))
+        return described.choices is None or value in described.choices
+
+    def controllers(self) -> list[Any]:
+        """The components that decide which others are shown."""
+        return [self.components[key] for key in controllers() if key in self.components]
+
+    def dependents(self) -> list[Any]:
+        """The components that are not always shown."""
+        return [self.components[rule.field] for rule in RULES if rule.field in self.components]
+
+    def visibility(self, *values: Any) -> list[Any]:
+        """Which of ``dependents()`` are shown, given the values of ``controllers()``."""
+        keys = [key for key in controllers() if key in self.components]
+        now = {key: f.default for key, f in self.fields.items()} | dict(zip(keys, values, strict=True))
+        return [gr.update(visible=_visible(rule.field, now)) for rule in RULES if rule.field in self.components]
+
+
+def _visible(key: str, values: Mapping[str, Any]) -> bool:
+    return all(rule.shown(values) for rule in RULES if rule.field == key)

@@ -1,0 +1,55 @@
+"""The whole page: tabs, what connects them, and what is asked of the service while somebody types."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from train_gamma.service import Service
+from train_gamma.ui import create_tab, live, presets_part, runs_part, train_actions, train_tab
+from train_gamma.ui.chosen import PRESENT
+from train_gamma.ui.compat import REFRESH, on
+from train_gamma.ui.form import Form
+from train_gamma.ui.ids import TAB, element_id
+from train_gamma.ui.layout import absent_fields
+
+FONTS = ["system-ui", "sans-serif"]
+HIDDEN_BUTTONS = ("restore", "refresh", "lists")
+"""Pressed by the script: after opening the page, while somebody types, and when a job has ended."""
+
+
+def build_page(service: Service, token: str, txt2img: Sequence[Any] | None = None) -> gr.Blocks:
+    """Build the page.
+
+    Args:
+        service: does everything.
+        token: lets the page's script use the API.
+        txt2img: components of the WebUI's txt2img tab; None where there is no such tab and the page stands alone.
+    """
+    form = Form(absent_fields(service.host))
+    theme = gr.themes.Default(font=FONTS, font_mono=["monospace"])  # gradio's own come from another server
+    with gr.Blocks(analytics_enabled=False, title="Train Gamma", theme=theme) as page:
+        with gr.Column(elem_id=element_id("page") if txt2img is not None else TAB, elem_classes="tg-page"):
+            with gr.Tabs(elem_id=element_id("tabs")) as tabs:
+                with gr.Tab("Create", id="create", elem_id=element_id("tab_create")):
+                    create = create_tab.build(form)
+                with gr.Tab("Train", id="train", elem_id=element_id("tab_train")):
+                    train = train_tab.build(form, token)
+            with gr.Row(elem_classes="tg-hidden"):
+                buttons = {name: gr.Button(element_id(name), elem_id=element_id(name)) for name in HIDDEN_BUTTONS}
+        create_tab.wire(create, form, service)
+        presets_part.wire(train.presets, train.preset, train.message, form, service)
+        runs_part.wire(train.runs, train.embedding, train.begin, form, service)
+        train_actions.wire(train, form, service)
+        live.wire(create, train, buttons, form, service)
+        chosen = [tabs, train.embedding, train.begin]
+        shown = on(create.train_it.click, _train_it, [form.components["embedding.name"]], chosen)
+        on(shown.then, None, js=REFRESH)
+    for block in page.blocks.values():
+        block.do_not_save_to_config = True  # the form remembers by itself, and a label need not be unique for ever
+    return page
+
+
+def _train_it(name: str) -> list[Any]:
+    """Go to the Train tab with the embedding chosen that was just created."""
+    return [gr.update(selected="train"), gr.update(value=(name or "").strip()), gr.update(value=PRESENT)]
