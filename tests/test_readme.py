@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def quick_start() -> list[str]:
-    section = (ROOT / "README.md").read_text("utf-8").split("## Quick start", 1)[1].split("\n## ", 1)[0]
+    section = (ROOT / "README.md").read_text("utf-8").split("## Quick start without a WebUI", 1)[1].split("\n## ", 1)[0]
     return re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
 

@@ -197,3 +197,36 @@ def test_the_plan_tells_what_is_cut():
     plan = plan_text(RED_HAIR, 1, "cut", "mean")
     assert (plan.kept, plan.dropped, plan.num_filled, plan.fill) == ((RED_HAIR[0],), (RED_HAIR[1],), 0, "none")
     assert plan.summary == "'red' starts 1 vector; 'hair' is cut off."
+
+
+def test_tags_fill_the_vectors_from_the_most_frequent_on():
+    settings = config(num_vectors=3, start="tags", init_text="mika")
+    vectors = start_vectors(settings, Vocabulary(), 0, ["long hair", "star", "girl"])["clip_l"]
+    assert torch.equal(vectors, rows_of(Vocabulary(), "long", "hair", "star"))
+
+
+def test_a_tag_for_which_there_is_no_room_is_passed_over():
+    settings = config(num_vectors=2, start="tags")
+    vectors = start_vectors(settings, Vocabulary(), 0, ["girl", "long red hair", "cat"])["clip_l"]
+    assert torch.equal(vectors, rows_of(Vocabulary(), "girl", "cat"))
+
+
+def test_a_tag_that_says_nothing_new_is_passed_over():
+    settings = config(num_vectors=3, start="tags")
+    vectors = start_vectors(settings, Vocabulary(), 0, ["long hair", "hair", "", "cat"])["clip_l"]
+    assert torch.equal(vectors, rows_of(Vocabulary(), "long", "hair", "cat"))
+
+
+def test_what_tags_do_not_fill_is_filled_as_a_texts_is():
+    settings = config(num_vectors=3, start="tags", short_text="repeat")
+    vectors = start_vectors(settings, Vocabulary(), 0, ["girl", "cat"])["clip_l"]
+    assert torch.equal(vectors, rows_of(Vocabulary(), "girl", "cat", "girl"))
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [([], "no tags"), (["long red hair"], "'long red hair' is the most frequent"), ([""], "fits into")],
+)
+def test_tags_that_give_no_start_are_refused(tags, message):
+    with pytest.raises(UserError, match=message):
+        start_vectors(config(num_vectors=2, start="tags"), Vocabulary(), 0, tags)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-SAMPLE_CHARACTER = 1
+from train_gamma.demo.samples import SAMPLE_CHARACTER
 
 
 def add_commands(commands: Any) -> None:

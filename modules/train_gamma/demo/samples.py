@@ -17,6 +17,9 @@ Captions: TypeAlias = Literal["pruned", "full", "none"]
 SAMPLES: Mapping[str, int] = {"zib": 0, "mop": 1, "fen": 2}
 """Ready-made sample characters: a name for the embedding, and the character's seed."""
 
+SAMPLE_CHARACTER = 1
+"""The seed of the character that the demo and the page's sample dataset show."""
+
 SIZES: tuple[tuple[int, int], ...] = ((128, 128), (128, 192), (192, 128))
 """Width and height of the pictures in turn: twice what the checkpoint paints, so that they have to be resized."""
 

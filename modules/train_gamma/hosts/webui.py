@@ -201,7 +201,7 @@ def _page_of_problem(error: Exception) -> Any:
 def _sources() -> tuple[int, int]:
     """How many files our package has and when the newest was changed."""
     times = [path.stat().st_mtime_ns for path in (ROOT / "modules" / "train_gamma").rglob("*.py")]
-    return len(times), max(times)
+    return len(times), max(times, default=0)
 
 
 def _log_to_console() -> None:

@@ -111,7 +111,10 @@ def _kind_problem(sd_model: Any) -> str | None:
     name = model_name(sd_model)
     kinds = {"is_sdxl": "an SDXL", "is_sd2": "an SD 2.x", "is_sd3": "an SD 3"}
     kind = next((word for attribute, word in kinds.items() if getattr(sd_model, attribute, False)), None)
-    if kind is None and type(getattr(sd_model, "cond_stage_model", None)).__name__ != _TEXT_ENCODER:
+    text_encoder = type(getattr(sd_model, "cond_stage_model", None)).__name__
+    if kind is None and text_encoder == _BEFORE_THE_HIJACK:
+        return f"'{name}' is being loaded. Wait until it is there."
+    if kind is None and text_encoder != _TEXT_ENCODER:
         kind = "no SD 1.x"
     if kind:
         return f"'{name}' is {kind} checkpoint; only SD 1.x can be trained on so far. Load an SD 1.x checkpoint."
@@ -124,6 +127,8 @@ def _kind_problem(sd_model: Any) -> str | None:
 
 
 _TEXT_ENCODER = "FrozenCLIPEmbedderWithCustomWords"
+_BEFORE_THE_HIJACK = "FrozenCLIPEmbedder"
+"""The class of the text encoder as the WebUI wraps it, and as it is for a moment while weights are exchanged."""
 
 
 def _memory_problems(sd_model: Any) -> Iterator[str]:
@@ -183,5 +188,5 @@ def come_back(sd_model: Any) -> None:
     """Bring a model back that 'Unload SD checkpoint to RAM' has taken off the device."""
     from modules import sd_models
 
-    if not getattr(sd_model, "lowvram", False) and next(unet(sd_model).parameters()).device != device():
+    if not getattr(sd_model, "lowvram", False) and next(unet(sd_model).parameters()).device.type != device().type:
         sd_models.send_model_to_device(sd_model)

@@ -14,7 +14,7 @@ from typing import Any
 from train_gamma.errors import UserError
 from train_gamma.training.events import Control
 
-LONGEST_TURN_S = 2.0
+LONGEST_TURN_S = 5.0
 """A turn ends after this long even if nobody is seen to wait: a thread that was woken and came second is not seen."""
 
 _SEEN_WAITING_S = 0.05

@@ -34,8 +34,10 @@ _STATE = (
     "textinfo",
     "time_start",
 )
-"""What a picture writes into the progress of the job that it is part of. Not ``interrupted`` and
-``stopping_generation``: those are wishes of somebody, and have to be seen after the picture as well."""
+"""What a picture writes into the progress of the job that it is part of."""
+
+_WISHES = ("interrupted", "skipped", "stopping_generation")
+"""What somebody at a button wants: it has to be seen after the picture as well. The last is of 1.8 and later."""
 
 
 @torch.no_grad()
@@ -55,7 +57,8 @@ def render(request: RenderRequest, clip_skip: int) -> Image.Image:
     picture = _picture(request, clip_skip)
     with closing(picture), _random_states_kept(), _progress_kept(shared.state), _nothing_reloaded(), _vae_dtype_kept():
         processed = processing.process_images_inner(picture)
-    if shared.state.interrupted or shared.state.skipped or shared.state.stopping_generation or not processed.images:
+    stopped = any(getattr(shared.state, wish, False) for wish in _WISHES)
+    if stopped or not processed.images:
         raise UserError("the picture was interrupted")
     image: Image.Image = processed.images[processed.index_of_first_image]
     return image

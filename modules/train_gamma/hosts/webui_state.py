@@ -7,6 +7,7 @@ name of the job would not do: the host empties it after a generation, when ours 
 """
 
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -38,10 +39,8 @@ class StateMirror:
     """
 
     def __init__(self, title: str, control: Control) -> None:
-        from modules import progress
-
         self.title = title
-        self.task: str = progress.create_task_id(JOB)  # what the page's progress bar asks for
+        self.task = f"task({JOB}-{secrets.token_hex(4)})"  # what the page's progress bar asks for
         self._control = control
         self._mark: float | None = None  # our state.time_start
         self._step, self._total, self._text = 0, 0, ""

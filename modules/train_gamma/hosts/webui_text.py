@@ -37,8 +37,8 @@ class PromptReader:
         """Read prompts as the WebUI is set to now."""
         from modules import shared
 
-        known = [name for name in _READING if name in shared.opts.data or name in shared.opts.data_labels]
-        return cls({name: getattr(shared.opts, name) for name in known}, clip_skip)
+        names = [name for name in _READING if name in shared.opts.data or name in shared.opts.data_labels]
+        return cls({name: getattr(shared.opts, name) for name in names}, clip_skip)
 
     def encode(
         self, sd_model: Any, prompts: Sequence[str], embeddings: Mapping[str, Vectors], *, emphasis: bool

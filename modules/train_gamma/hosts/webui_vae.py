@@ -85,7 +85,7 @@ class RunVae:
         except RuntimeError as error:  # torch's for keys or shapes that differ; some weights are copied by then
             self.put_back()
             raise UserError(
-                f"The VAE '{self._file or model_name(sd_model)}' does not fit this model: {_first_line(error)}. "
+                f"The VAE '{self._file or model_name(sd_model)}' does not fit this model ({_reason(error)}). "
                 "Choose a VAE made for SD 1.x."
             ) from error
 
@@ -128,7 +128,7 @@ def _file_weights(path: Path) -> Mapping[str, Tensor]:
     try:
         weights: Mapping[str, Tensor] = sd_vae.load_vae_dict(str(path), map_location=shared.weight_load_location)
     except Exception as error:  # the host's reader raises whatever its libraries do
-        raise UserError(f"The VAE file '{path}' cannot be read ({_first_line(error)}). Download it again.") from error
+        raise UserError(f"The VAE file '{path}' cannot be read ({_reason(error)}). Download it again.") from error
     return weights
 
 
@@ -144,6 +144,7 @@ def _is_finite(posterior: Any) -> bool:
     return bool(posterior.mean.isfinite().all()) and bool(posterior.std.isfinite().all())
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__
+def _reason(error: Exception) -> str:
+    """One line of an error's text: the second where torch writes a heading above it."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return lines[min(1, len(lines) - 1)].rstrip(".") if lines else type(error).__name__

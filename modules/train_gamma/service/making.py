@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from train_gamma.backbone import Backbone
-from train_gamma.demo.samples import write_dataset
+from train_gamma.demo.samples import SAMPLE_CHARACTER, write_dataset
 from train_gamma.embedding.embedding import Embedding, info_of
 from train_gamma.embedding.files import read_embedding, write_embedding
 from train_gamma.embedding.start import start_vectors
@@ -14,9 +14,6 @@ from train_gamma.jobs.history import run_copies
 from train_gamma.service.looking import dataset_tags, name_findings
 from train_gamma.training.config import RunConfig
 from train_gamma.training.run_folder import RunFolder
-
-SAMPLE_CHARACTER = 1
-"""The character of the sample dataset, the one of ``train-gamma demo``."""
 
 
 def create(config: RunConfig, model: Backbone, folder: Path, seed: int) -> Path:

@@ -55,7 +55,7 @@ GROUPS = (
             Part("Steps", ("learning_rate max_steps max_epochs", "batch_size gradient_accumulation full_batch")),
             Part(
                 "Optimizer",
-                ("optimizer weight_decay", "beta1 beta2 epsilon", "clip_mode clip_value max_nonfinite_steps"),
+                ("optimizer weight_decay max_nonfinite_steps", "beta1 beta2 epsilon", "clip_mode clip_value"),
             ),
             Part("Noise", ("timestep_sampling min_timestep max_timestep", "seed")),
             Part("Evaluation", ("evaluate_every_n_steps evaluation_batches",)),
@@ -65,7 +65,8 @@ GROUPS = (
         "Previews",
         "preview",
         (
-            Part("", ("every_n_steps at_start", "prompts", "prompt_file")),
+            Part("", ("every_n_steps at_start", "prompts")),
+            Part("", ("prompt_file",)),
             Part("Where a prompt does not say", ("width height", "steps guidance_scale seed")),
         ),
     ),

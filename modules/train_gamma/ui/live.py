@@ -10,7 +10,7 @@ from train_gamma.service import Service
 from train_gamma.training.config_reading import from_dict
 from train_gamma.ui import create_tab, messages
 from train_gamma.ui.chosen import PRESENT, described, find, wanted_run, with_file
-from train_gamma.ui.compat import OPENED, on
+from train_gamma.ui.compat import OPENED, REFRESH, on
 from train_gamma.ui.create_tab import CreateTab
 from train_gamma.ui.form import Form
 from train_gamma.ui.handlers import quietly, told
@@ -29,6 +29,8 @@ def wire(create: CreateTab, train: TrainTab, buttons: dict[str, Any], form: Form
         buttons["restore"].click, quietly(partial(restore, service, form), len(filled)), [], filled, live=True
     )
     on(restored.then, None, js=OPENED)
+    for chosen in (train.embedding, form.components["embedding.init_embedding"]):
+        on(chosen.change, None, js=REFRESH)  # a choice by mouse is no input that the script could hear
 
 
 def answer(service: Service, form: Form, replace: bool, name: str, begin: str, *values: Any) -> list[Any]:

@@ -7,7 +7,7 @@ import gradio as gr
 
 from train_gamma.service import Service
 from train_gamma.ui import messages
-from train_gamma.ui.chosen import find, wanted_run
+from train_gamma.ui.chosen import PRESENT, find, wanted_run
 from train_gamma.ui.compat import LOOK, REFRESH, on
 from train_gamma.ui.form import Form
 from train_gamma.ui.handlers import guarded
@@ -27,10 +27,16 @@ def wire(tab: TrainTab, form: Form, service: Service) -> None:
     filled = [tab.message, tab.embedding, *form.all()]
     drawn = on(tab.sample.click, guarded(partial(sample, service, form), len(filled)), [tab.embedding], filled)
     on(drawn.then, None, js=REFRESH)
+    on(tab.embedding.input, _begin_safely, [], [tab.begin], live=True)
     prompts = [form.components["preview.prompts"]]
     on(tab.read_prompt.click, None, prompts, prompts, js=READ_PROMPT)
     for controller in form.controllers():
         on(controller.change, form.visibility, form.controllers(), form.dependents(), live=True)
+
+
+def _begin_safely() -> Any:
+    """Another embedding was chosen: its vectors stay unless people say otherwise for this one too."""
+    return gr.update(value=PRESENT)
 
 
 def check(service: Service, form: Form, name: str, begin: str, *values: Any) -> list[Any]:

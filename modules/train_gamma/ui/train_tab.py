@@ -41,14 +41,7 @@ def build(form: Form, token: str) -> TrainTab:
             parts |= _first_screen(form)
             for group in GROUPS:
                 with gr.Accordion(group.title, open=False, elem_id=element_id(f"group_{group.section}")):
-                    _rows(form, group)
-                    if group.section == "preview":
-                        parts["read_prompt"] = gr.Button(
-                            "Read prompt from txt2img",
-                            size="sm",
-                            elem_id=element_id("read_prompt"),
-                            elem_classes="tg-in-webui",
-                        )
+                    parts |= _rows(form, group)
             parts["presets"] = presets_part.build()
             parts["runs"] = runs_part.build()
         with gr.Column(scale=2, min_width=320, elem_classes="tg-side"):
@@ -99,9 +92,16 @@ def _first_screen(form: Form) -> dict[str, Any]:
     return parts
 
 
-def _rows(form: Form, group: Group) -> None:
+def _rows(form: Form, group: Group) -> dict[str, Any]:
+    """The fields of a group, and the button that belongs below the preview prompts."""
+    parts: dict[str, Any] = {}
     for part in group.parts:
         if part.heading:
             gr.HTML(messages.heading(part.heading))
         for row in part.rows:
             form.place_row([f"{group.section}.{name}" for name in row.split()])
+        if "prompts" in part.rows:
+            name = element_id("read_prompt")
+            button = gr.Button("Read prompt from txt2img", size="sm", elem_id=name, elem_classes="tg-in-webui")
+            parts["read_prompt"] = button
+    return parts

@@ -1,0 +1,57 @@
+"""A real WebUI for the tests in this folder, given by ``--webui PATH``. They run with that WebUI's own Python."""
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.host.launching import ENVIRONMENT, FLAGS, Server, install_extension, make_data_folder, start_server
+
+
+@pytest.fixture(scope="session")
+def webui_path(request: pytest.FixtureRequest) -> Path:
+    """The folder of the WebUI; tests that need it are skipped when there is none."""
+    given = request.config.getoption("--webui")
+    if given is None:
+        pytest.skip("needs a WebUI: run with its Python, and --webui PATH")
+    path = Path(given).resolve()
+    if not (path / "webui.py").is_file():
+        pytest.fail(f"--webui {path}: that is not the folder of a WebUI")
+    if importlib.util.find_spec("gradio") is None:
+        pytest.fail(f"run these tests with the WebUI's own Python, not {sys.executable}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def server(webui_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A started WebUI with the extension, for the whole session. Its log must have no traceback at the end."""
+    data = tmp_path_factory.mktemp("server")
+    make_data_folder(data)
+    install_extension(data)
+    started = start_server(webui_path, data)
+    yield started
+    started.stop()
+    log = started.log_text()
+    assert "Traceback" not in log, log[log.index("Traceback") - 500 :][:3000]
+
+
+@pytest.fixture(scope="session")
+def webui(webui_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The WebUI's ``modules.shared``, loaded in this very process, with the miniature checkpoint ready."""
+    data = tmp_path_factory.mktemp("inside")
+    sys.argv = [sys.argv[0], *FLAGS, *make_data_folder(data)]
+    os.environ.update(ENVIRONMENT)
+    os.chdir(webui_path)
+    sys.path.insert(0, str(webui_path))
+    from modules import initialize
+
+    initialize.imports()
+    initialize.initialize()
+    from modules import shared
+
+    assert shared.sd_model is not None
+    return shared
