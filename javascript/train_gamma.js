@@ -10,6 +10,7 @@ var train_gamma = (function() {
     const RETRY_MS = 5000;
     const HIDDEN_TIMES = 5; // a page in the background asks so much less often
     const TYPING_MS = 450;
+    const LOST_MS = 20000; // an answer that has not come by then is not waited for
     const MOST_PREVIEW_STEPS = 8;
     const SMOOTHING = 0.98; // per step, as the server smooths
     const OVER = ["finished", "stopped", "failed"];
@@ -21,6 +22,9 @@ var train_gamma = (function() {
     let timer = 0;
     let typing = 0;
     let formSeen = "";
+    let formAsked = -LOST_MS;
+    let isFormNewer = false;
+    const settling = {};
     let isOpen = false;
     let asked = false;
     let toldTenth = "";
@@ -68,17 +72,40 @@ var train_gamma = (function() {
     }
 
     function onInput() {
-        clearTimeout(typing);
-        typing = setTimeout(() => {
-            const now = formNow();
-            if (now !== formSeen) refresh();
-            formSeen = now;
-        }, TYPING_MS);
+        const now = formNow();
+        if (now !== formSeen) refresh();
+        formSeen = now;
     }
 
-    /** Asks the server for everything that follows from the form. */
+    /** Asks the server for everything that follows from the form, when nobody has typed for a moment. */
     function refresh() {
+        clearTimeout(typing);
+        typing = setTimeout(askForm, TYPING_MS);
+    }
+
+    // gradio 3 drops an event whose handler is still at work on the one before, so we wait for it ourselves
+    function askForm() {
+        if (Date.now() < formAsked + LOST_MS) {
+            isFormNewer = true;
+            return;
+        }
+        formAsked = Date.now();
+        isFormNewer = false;
         press("refresh");
+    }
+
+    /** Called when the answer to `askForm` is shown. */
+    function answered() {
+        formAsked = -LOST_MS;
+        if (isFormNewer) refresh();
+    }
+
+    /** Resolves to the value as a list when it has stayed for a moment; never, when another one of the name came after. */
+    function settled(name, value) {
+        clearTimeout(settling[name]);
+        return new Promise(resolve => {
+            settling[name] = setTimeout(resolve, TYPING_MS, [value]);
+        });
     }
 
     /** Called when the server has filled the form of a page that was just opened. */
@@ -500,5 +527,5 @@ var train_gamma = (function() {
     }
 
     waitForPage(200);
-    return {refresh: refresh, opened: opened, look: look, addPrompt: addPrompt};
+    return {refresh, answered, settled, opened, look, addPrompt};
 })();

@@ -10,8 +10,15 @@ REFRESH = "() => train_gamma.refresh()"
 """Asks for the live answers anew, after a handler has filled fields."""
 OPENED = "() => train_gamma.opened()"
 """Says that the form of a page that was just opened holds what it held last."""
+ANSWERED = "() => train_gamma.answered()"
+"""Says that the live answers are shown."""
 LOOK = "() => train_gamma.look()"
 """Looks for a job at once instead of in a second."""
+
+
+def settled(name: str) -> str:
+    """JavaScript that lets a value through when it has stayed for a moment, so that half a word does nothing."""
+    return f"(value) => train_gamma.settled('{name}', value)"
 
 
 def on(

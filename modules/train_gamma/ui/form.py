@@ -91,6 +91,11 @@ class Form:
         """The components that are not always shown."""
         return [self.components[rule.field] for rule in RULES if rule.field in self.components]
 
+    def visibility_of(self, values: Sequence[Any]) -> list[Any]:
+        """Which of ``dependents()`` are shown, given the values of ``all()``."""
+        now = dict(zip(self.components, values, strict=True))
+        return self.visibility(*(now[key] for key in controllers() if key in now))
+
     def visibility(self, *values: Any) -> list[Any]:
         """Which of ``dependents()`` are shown, given the values of ``controllers()``."""
         keys = [key for key in controllers() if key in self.components]

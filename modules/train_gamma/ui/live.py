@@ -10,7 +10,7 @@ from train_gamma.service import Service
 from train_gamma.training.config_reading import from_dict
 from train_gamma.ui import create_tab, messages
 from train_gamma.ui.chosen import PRESENT, described, find, wanted_run, with_file
-from train_gamma.ui.compat import OPENED, REFRESH, on
+from train_gamma.ui.compat import ANSWERED, OPENED, REFRESH, on
 from train_gamma.ui.create_tab import CreateTab
 from train_gamma.ui.form import Form
 from train_gamma.ui.handlers import quietly, told
@@ -21,7 +21,9 @@ def wire(create: CreateTab, train: TrainTab, buttons: dict[str, Any], form: Form
     """Attach the handlers of the buttons that only the script presses: ``refresh``, ``lists`` and ``restore``."""
     asked = [create.replace, train.embedding, train.begin, *form.all()]
     answers = [create.name_check, create.start_check, train.embedding_told, train.begin, train.model, train.derived]
-    on(buttons["refresh"].click, quietly(partial(answer, service, form), len(answers)), asked, answers, live=True)
+    answers += form.dependents()
+    handler = quietly(partial(answer, service, form), len(answers))
+    on(on(buttons["refresh"].click, handler, asked, answers, live=True).then, None, js=ANSWERED)
     choices = [train.embedding, train.preset, train.runs.run, form.components["embedding.init_embedding"]]
     on(buttons["lists"].click, quietly(partial(lists, service), len(choices)), [], choices, live=True)
     filled = [train.embedding, train.begin, *form.all()]
@@ -52,6 +54,7 @@ def answer(service: Service, form: Form, replace: bool, name: str, begin: str, *
         gr.update(visible=exists),
         told(lambda: messages.model(service.host.loaded())),
         told(numbers),
+        *form.visibility_of(values),
     ]
 
 

@@ -9,7 +9,7 @@ import gradio as gr
 from train_gamma.errors import UserError
 from train_gamma.service import Service
 from train_gamma.ui import messages
-from train_gamma.ui.compat import REFRESH, on
+from train_gamma.ui.compat import REFRESH, on, settled
 from train_gamma.ui.form import Form
 from train_gamma.ui.handlers import guarded
 from train_gamma.ui.ids import element_id
@@ -44,7 +44,8 @@ def build() -> PresetsPart:
 def wire(part: PresetsPart, preset: Any, message: Any, form: Form, service: Service) -> None:
     """Attach the handlers; ``preset`` is the choice on the first screen, ``message`` the line below it."""
     filled = [message, part.name, *form.all()]
-    loaded = on(preset.change, guarded(partial(load, service, form), len(filled)), [preset], filled, live=True)
+    handler = guarded(partial(load, service, form), len(filled))
+    loaded = on(preset.change, handler, [preset], filled, js=settled("preset"), live=True)
     on(loaded.then, None, js=REFRESH)
     told = [part.message, preset]
     on(part.save.click, guarded(partial(save, service, form), 2), [part.name, *form.all()], told)
@@ -52,11 +53,13 @@ def wire(part: PresetsPart, preset: Any, message: Any, form: Form, service: Serv
 
 
 def load(service: Service, form: Form, name: str) -> list[Any]:
-    """Fill the form from a preset; half a name, as it is while somebody types, changes nothing."""
+    """Fill the form from a preset; an unfinished name changes nothing."""
     if name not in service.presets.names():
         return [gr.update()]
     settings = service.presets.load(name)
-    return [messages.done(f"Preset '{name}': {_said(form, settings)}"), name, *form.updates(settings)]
+    updates = form.updates(settings)
+    count = sum("value" in update for update in updates)
+    return [messages.done(f"Preset '{name}' is filled in: {count} settings."), name, *updates]
 
 
 def save(service: Service, form: Form, name: str, *values: Any) -> list[Any]:
@@ -75,14 +78,3 @@ def _named(name: str) -> str:
     if not (name or "").strip():
         raise UserError("Preset name is empty. Type the name of the preset.")
     return name.strip()
-
-
-def _said(form: Form, settings: Any) -> str:
-    said = [
-        f"{form.fields[f'{section}.{name}'].label} {form.fields[f'{section}.{name}'].shown(value)}"
-        for section, content in settings.items()
-        if isinstance(content, dict)
-        for name, value in content.items()
-        if f"{section}.{name}" in form.components
-    ]
-    return f"{', '.join(said)}." if said else "it changes nothing."

@@ -11,7 +11,7 @@ from train_gamma.errors import UserError
 from train_gamma.service import RunSummary, Service
 from train_gamma.ui import messages
 from train_gamma.ui.chosen import FRESH, beginning_of, find
-from train_gamma.ui.compat import LOOK, REFRESH, on
+from train_gamma.ui.compat import LOOK, REFRESH, on, settled
 from train_gamma.ui.form import Form
 from train_gamma.ui.handlers import guarded
 from train_gamma.ui.ids import element_id
@@ -69,7 +69,8 @@ def build() -> RunsPart:
 def wire(part: RunsPart, embedding: Any, begin: Any, form: Form, service: Service) -> None:
     """Attach the handlers; ``embedding`` and ``begin`` are the choices on the first screen."""
     shown = [part.message, part.told, part.copy, part.steps]
-    on(part.run.change, guarded(partial(show, service), len(shown)), [part.run], shown, live=True)
+    handler = guarded(partial(show, service), len(shown))
+    on(part.run.change, handler, [part.run], shown, js=settled("run"), live=True)
     begun = on(part.resume.click, guarded(partial(resume, service), 1), [part.run, part.steps], [part.message])
     on(begun.then, None, js=LOOK)
     filled = [part.message, embedding, begin, *form.all()]

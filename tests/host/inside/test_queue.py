@@ -120,7 +120,7 @@ def test_nobody_starves_beside_a_run(webui: Any, lock: Any) -> None:
 
     with lent() as backbone, backbone.lend("off"):
         thread = start(others)
-        while thread.is_alive():
+        while thread.is_alive() and steps < 200:
             gradient(backbone, "a zorb", rows())
             steps += 1
             backbone.give_way()
