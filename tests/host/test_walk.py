@@ -53,6 +53,7 @@ def test_create_train_interrupt_resume_and_generate(
         page.wait_for_timeout(2500)
         shoot(page, f"{theme}-3-train")
         page.click("#train_gamma_train")
+        page.wait_for_selector('[data-tg="state"]:text("running")')
         wait_for_step(page, 100)
         shoot(page, f"{theme}-4-running")
         page.click('[data-tg-command="stop"]')

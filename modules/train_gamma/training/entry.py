@@ -175,8 +175,13 @@ def _make_run(  # noqa: PLR0913, PLR0917 - the one place where a run is put toge
     plan = make_plan(config, len(dataset.items))
     cache = Path(config.dataset.cache_folder) if config.dataset.cache_folder else None
     latents = LatentCache(dataset, backbone.encode_images, backbone.identity.vae_hash, cache, config.dataset.flip)
+
+    def encoded(done: int, total: int) -> None:
+        listener(Preparing("Encoding pictures", done, total))
+        backbone.give_way()
+
     with backbone.lend("off"):
-        latents.fill(lambda done, total: listener(Preparing("Encoding pictures", done, total)))
+        latents.fill(encoded)
     for message in latents.warnings:
         listener(Warned(0, message))
     leaves = {

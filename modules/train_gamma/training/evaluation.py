@@ -26,6 +26,6 @@ def evaluation_loss(backbone: Backbone, batches: Sequence[Batch], config: RunCon
         )
         predicted = backbone.predict(add_noise(batch.x_0, batch.noise, alpha_bar), batch.t, conditioning)
         wanted = target(batch.x_0, batch.noise, alpha_bar, backbone.prediction)
-        total += float(squared_error(predicted, wanted).double().sum())
+        total += float(squared_error(predicted, wanted).cpu().double().sum())  # Apple's GPUs have no float64
         samples += len(batch.prompts)
     return total / samples

@@ -102,7 +102,7 @@ def accumulate(run: Run) -> float:
         batch = training_batch(run.config, run.dataset, run.latents, visits, run.draw).to(run.backbone.device)
         losses = sample_losses(run, batch)  # (B,)
         (losses.sum() * (run.loss_scale.factor / run.samples_per_step)).backward()  # type: ignore[no-untyped-call]
-        total += losses.detach().double().sum().cpu()
+        total += losses.detach().cpu().double().sum()  # Apple's GPUs have no float64
     return float(total) / run.samples_per_step
 
 
