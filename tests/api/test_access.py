@@ -76,6 +76,46 @@ def test_nothing_is_asked_for_where_the_host_asks_for_nothing(make_client: Any, 
     assert make_client(host, AccessRules(token="t0ken")).get("/state").status_code == 200
 
 
+CHANGING = (("POST", "/derive"), ("POST", "/sample-dataset"), ("PUT", "/presets/x"), ("DELETE", "/presets/x"))
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://elsewhere", "http://testserver:7860", "http://testserver.elsewhere", "null", "", "http://[bad"]
+)
+def test_another_sites_page_changes_nothing(origin: str, make_client: Any, host: SmallHost) -> None:
+    client = make_client(host, AccessRules(token="t0ken"))
+    for method, path in CHANGING:
+        answer = client.http.request(method, f"/train-gamma/v1{path}", headers={"Origin": origin}, json={})
+        assert answer.status_code == 403, (method, path)
+        assert "Origin" in answer.json()["detail"]
+    assert not (host.folders.runs.parent / "sample dataset").exists()
+    assert client.get("/state", headers={"Origin": origin}).status_code == 200  # browsers keep the answer from the page
+
+
+def test_a_signed_in_browser_is_not_led_by_another_site(locked: Any) -> None:
+    """Browsers send the user and password that they know with whatever a page asks for."""
+    headers = {"Origin": "http://elsewhere", **basic("anna", "se:cret")}
+    assert locked.post("/derive", {}, headers=headers).status_code == 403
+    assert locked.post("/derive", {}, headers={**headers, "Origin": "http://testserver"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "http://testserver"},
+        {"Origin": "https://TestServer"},
+        {"Origin": "http://mine:7860", "Host": "mine:7860"},
+        {"Origin": "https://proxied", "X-Train-Gamma-Token": "t0ken"},
+    ],
+)
+def test_programs_and_the_own_page_may_change_things(
+    headers: dict[str, str], make_client: Any, host: SmallHost
+) -> None:
+    client = make_client(host, AccessRules(token="t0ken"))
+    assert client.post("/derive", {}, headers=headers).status_code == 200
+
+
 def test_a_lock_without_keys_lets_nobody_in(make_client: Any, host: SmallHost) -> None:
     locked = make_client(host, AccessRules(locked=True))
     for headers in ({}, basic("", ""), {"X-Train-Gamma-Token": ""}):

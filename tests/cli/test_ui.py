@@ -89,7 +89,7 @@ def test_open_to_the_network_only_its_own_folders_can_be_named(
 ) -> None:
     served: list[Any] = []
     monkeypatch.setattr("uvicorn.run", lambda app, **keywords: served.append((app, keywords)))
-    monkeypatch.setattr("train_gamma.hosts.standalone.load_backbone", lambda config: None)
+    monkeypatch.setattr("train_gamma.hosts.loaded_models.load_backbone", lambda config: None)
     common = ["ui", "--no-page", "--data", str(tmp_path / "data")]
     assert main([*common, "--host", "0.0.0.0"]) == 0
     assert "Ask for a password" in capsys.readouterr().err

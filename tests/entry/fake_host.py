@@ -75,11 +75,11 @@ class Lock:
     """First come, first served; not to be taken twice by one thread."""
 
     def __init__(self) -> None:
-        self._lock, self._inner = threading.Lock(), threading.Lock()
+        self._lock, self._inner_lock = threading.Lock(), threading.Lock()
         self._pending_threads: deque[threading.Event] = deque()
 
     def acquire(self, blocking: bool = True) -> bool:
-        with self._inner:
+        with self._inner_lock:
             if self._lock.acquire(blocking=False):
                 return True
             if not blocking:
@@ -90,7 +90,7 @@ class Lock:
         return self._lock.acquire()
 
     def release(self) -> None:
-        with self._inner:
+        with self._inner_lock:
             if self._pending_threads:
                 self._pending_threads.popleft().set()
             self._lock.release()
@@ -236,6 +236,7 @@ class FakeHost:
             },
             "sd_hijack": {"model_hijack": SimpleNamespace(embedding_db=self.database)},
             "sd_models": {"model_data": SimpleNamespace(sd_model=self.model), "checkpoints_list": {}},
+            "restart": {"stop_program": lambda: None},
             "paths_internal": {"data_path": str(self.folder)},
             "launch_utils": {"git_tag": lambda: "v1.9.4"},
             "script_callbacks": {name: self._adder(name) for name in CALLBACKS},

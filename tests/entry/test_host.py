@@ -1,7 +1,6 @@
 """The WebUI as a ``Host``: the loan is shown in the host's state and ends whatever happens."""
 
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,21 +100,6 @@ def test_a_loan_that_is_refused_waits_no_longer(host: FakeHost, lender: Lender) 
     with pytest.raises(UserError, match="fp8"), WebuiHost().borrow(ModelConfig(), Control()):
         pass
     assert not host.tasks.pending_tasks
-
-
-def test_publishing_inside_of_a_loan_does_not_wait_for_itself(host: FakeHost, lender: Lender) -> None:
-    webui = WebuiHost()
-    (host.embeddings / "fox.pt").write_bytes(b"x")
-    done = threading.Event()
-
-    def job() -> None:
-        with webui.borrow(ModelConfig(), Control()):
-            webui.publish(host.embeddings / "fox.pt", None)
-        done.set()
-
-    threading.Thread(target=job, daemon=True).start()
-    assert done.wait(5)
-    assert "fox" in host.database.word_embeddings
 
 
 def test_looking_and_what_is_loaded_come_from_the_lender(host: FakeHost, lender: Lender) -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from tests.entry.fake_host import FakeHost
 from train_gamma.errors import UserError
-from train_gamma.hosts import webui_path
+from train_gamma.hosts import loaded_models, webui_path
 from train_gamma.hosts.detect import host_kind, host_name
+from train_gamma.hosts.loaded_models import LoadedModels
 from train_gamma.hosts.webui_host import WebuiHost
 from train_gamma.training.config import ModelConfig
 from train_gamma.training.events import Control
@@ -57,13 +58,15 @@ def forge(host: FakeHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> An
 
     def load(model: ModelConfig) -> Any:
         made.loaded.append(model)
-        return SimpleNamespace(identity=Path(model.path).stem, give_way=pytest.fail)
+        time.sleep(0.02)
+        name = Path(model.path).stem
+        return SimpleNamespace(identity=name, give_way=pytest.fail, with_clip_skip=lambda n: f"{name}, clip skip {n}")
 
     monkeypatch.setattr(webui_path, "load_backbone", load)
-    webui_path._loaded.cache_clear()
+    monkeypatch.setattr(loaded_models, "load_backbone", load)
+    monkeypatch.setattr(webui_path, "LOOKED_AT", LoadedModels())
     yield made
     made.main_thread.ended = True
-    webui_path._loaded.cache_clear()
 
 
 def put(monkeypatch: pytest.MonkeyPatch, name: str, **content: Any) -> ModuleType:
@@ -144,6 +147,32 @@ def test_looking_loads_once_and_stays_off_the_gpu(forge: Any) -> None:
     webui = WebuiHost()
     assert webui.look(ModelConfig()) is webui.look(ModelConfig())
     assert [model.device for model in forge.loaded] == ["cpu"]
+
+
+def test_other_settings_of_the_form_do_not_load_the_checkpoint_again(forge: Any) -> None:
+    webui = WebuiHost()
+    assert webui.look(ModelConfig()).identity == "chosen"
+    assert webui.look(ModelConfig(checkpointing="on", precision="fp16", device="cuda")).identity == "chosen"
+    assert webui.look(ModelConfig(clip_skip=2)) == "chosen, clip skip 2"
+    assert len(forge.loaded) == 1
+
+
+def test_two_refreshes_at_once_load_one_model(forge: Any) -> None:
+    webui = WebuiHost()
+    threads = [threading.Thread(target=webui.look, args=(ModelConfig(),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(forge.loaded) == 1
+
+
+def test_a_checkpoint_that_was_written_over_is_loaded_again(forge: Any) -> None:
+    webui = WebuiHost()
+    webui.look(ModelConfig())
+    forge.checkpoint.write_bytes(b"other weights")
+    webui.look(ModelConfig())
+    assert len(forge.loaded) == 2
 
 
 def test_no_checkpoint_is_said(forge: Any, host: FakeHost) -> None:

@@ -41,26 +41,19 @@ def run_native_training(file: str, function: str, entered: threading.Event, leav
 def test_a_new_file_is_known_and_old_prompts_are_forgotten(host: FakeHost) -> None:
     path = write(host, "fox.safetensors")
     caches = fill_caches()
-    publish(path, None, holds_lock=False)
+    publish(path, None)
     assert host.database.word_embeddings["fox"].vec == b"vectors"
     assert caches == [[None, None]] * 4  # the very lists, which pictures that are being made share
     assert not host.lock.locked()
 
 
 def test_a_file_written_over_in_place_is_read_anew(host: FakeHost) -> None:
-    publish(write(host, "fox.safetensors"), None, holds_lock=False)
+    publish(write(host, "fox.safetensors"), None)
     (host.embeddings / "fox.safetensors").write_bytes(b"trained")
     host.database.load_textual_inversion_embeddings()  # what the host does for each picture, going by the folder's time
     assert host.database.word_embeddings["fox"].vec == b"vectors"
-    publish(host.embeddings / "fox.safetensors", None, holds_lock=False)
+    publish(host.embeddings / "fox.safetensors", None)
     assert host.database.word_embeddings["fox"].vec == b"trained"
-
-
-def test_whoever_has_the_queue_does_not_wait_for_it(host: FakeHost) -> None:
-    path = write(host, "fox.safetensors")
-    with host.lock:
-        publish(path, None, holds_lock=True)
-        assert "fox" in host.database.word_embeddings
 
 
 def test_during_a_long_picture_the_caller_goes_on_and_the_next_picture_has_the_embedding(
@@ -71,7 +64,7 @@ def test_during_a_long_picture_the_caller_goes_on_and_the_next_picture_has_the_e
     known_at_next_picture: list[bool] = []
     host.lock.acquire()
     began = time.monotonic()
-    publish(path, None, holds_lock=False)
+    publish(path, None)
     assert time.monotonic() - began < 2
     assert "fox" not in host.database.word_embeddings
 
@@ -94,7 +87,7 @@ def test_the_hosts_own_training_keeps_its_object(host: FakeHost) -> None:
     host.state.job = "train-embedding"
     path = write(host, "fox.safetensors")
     with host.lock:  # the host's page holds it for the whole training
-        publish(path, None, holds_lock=False)
+        publish(path, None)
     assert host.database.word_embeddings["native"] is trained
     assert host.database.word_embeddings["fox"].vec == b"vectors"
     host.database.load_textual_inversion_embeddings()  # a picture that is asked for over the API meanwhile
@@ -130,14 +123,14 @@ def test_before_a_model_is_loaded_the_file_is_left_for_the_host_to_find(
     from modules import sd_models
 
     monkeypatch.setattr(sd_models.model_data, "sd_model", None)
-    publish(write(host, "fox.safetensors"), None, holds_lock=False)
+    publish(write(host, "fox.safetensors"), None)
     assert host.database.reloads == 0
 
 
 def test_the_last_preview_becomes_the_picture_of_the_card(host: FakeHost, tmp_path: Path) -> None:
     preview = tmp_path / "000100-00.png"
     Image.new("RGB", (8, 8), (10, 200, 10)).save(preview)
-    publish(write(host, "fox.safetensors"), preview, holds_lock=False)
+    publish(write(host, "fox.safetensors"), preview)
     card = host.embeddings / "fox.preview.png"
     assert card.read_bytes() == preview.read_bytes()
     assert sorted(path.name for path in host.embeddings.iterdir()) == ["fox.preview.png", "fox.safetensors"]
@@ -146,7 +139,7 @@ def test_the_last_preview_becomes_the_picture_of_the_card(host: FakeHost, tmp_pa
 def test_a_card_format_is_its_own_picture(host: FakeHost, tmp_path: Path) -> None:
     preview = tmp_path / "p.png"
     Image.new("RGB", (8, 8)).save(preview)
-    publish(write(host, "fox.png"), preview, holds_lock=False)
+    publish(write(host, "fox.png"), preview)
     assert [path.name for path in host.embeddings.iterdir()] == ["fox.png"]
 
 
@@ -154,7 +147,7 @@ def test_no_card_when_the_setting_is_off(host: FakeHost, tmp_path: Path) -> None
     preview = tmp_path / "p.png"
     Image.new("RGB", (8, 8)).save(preview)
     host.opts.data["train_gamma_card_previews"] = False
-    publish(write(host, "fox.safetensors"), preview, holds_lock=False)
+    publish(write(host, "fox.safetensors"), preview)
     assert not (host.embeddings / "fox.preview.png").exists()
 
 
@@ -162,7 +155,7 @@ def test_a_preview_that_is_gone_costs_the_card_alone(
     host: FakeHost, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger("train_gamma"), "propagate", True)
-    publish(write(host, "fox.safetensors"), tmp_path / "gone.png", holds_lock=False)
+    publish(write(host, "fox.safetensors"), tmp_path / "gone.png")
     assert "fox" in host.database.word_embeddings
     assert "card" in caplog.text
 

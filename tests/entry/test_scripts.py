@@ -36,6 +36,7 @@ HOST = {
         state = State()
     """,
     "modules/scripts.py": "scripts_data = []",
+    "modules/restart.py": "def stop_program(): raise SystemExit",
     "loading.py": """
         import importlib.util, os, sys, traceback
         from modules import script_callbacks

@@ -2,7 +2,6 @@
 
 import logging
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -12,20 +11,6 @@ import pytest
 from tests.entry.fake_host import CALLBACKS, FakeHost
 from train_gamma.hosts import webui
 from train_gamma.jobs import Job
-
-
-@pytest.fixture(autouse=True)
-def _own_installation(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An installation of this test's own, and the package's modules as they were."""
-    webui.installation.cache_clear()
-    logger, handlers = logging.getLogger("train_gamma"), list(logging.getLogger("train_gamma").handlers)
-    level, propagate = logger.level, logger.propagate
-    modules, path = dict(sys.modules), list(sys.path)
-    yield
-    logger.handlers, logger.level, logger.propagate = handlers, level, propagate
-    sys.modules.update(modules)
-    sys.path[:] = path
-    webui.installation.cache_clear()
 
 
 def replace_module(monkeypatch: pytest.MonkeyPatch, name: str, **content: Any) -> None:

@@ -56,7 +56,7 @@ def fill(page: Any, element: str, text: str) -> None:
     """Type into the field with that id."""
     box = page.locator(f"#train_gamma_{element}").locator("textarea, input").first
     box.fill(text)
-    box.press("Tab")
+    box.blur()
 
 
 def choose(page: Any, element: str, text: str) -> None:

@@ -24,6 +24,7 @@ def shoot(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Any, str]
     folder.mkdir(parents=True, exist_ok=True)
 
     def take(page: Any, name: str) -> None:
+        page.evaluate("window.scrollTo(0, 0)")
         page.screenshot(path=str(folder / f"{name}.png"))
 
     return take

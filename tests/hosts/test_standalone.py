@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from tests.training.plain import PlainBackbone
 from train_gamma.api import AccessRules
 from train_gamma.errors import UserError
-from train_gamma.hosts import standalone, standalone_app
+from train_gamma.hosts import loaded_models, standalone_app
 from train_gamma.hosts.standalone import StandaloneHost
 from train_gamma.hosts.standalone_app import PageHead, make_app
 from train_gamma.service import Service
@@ -33,7 +33,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[ModelConfig]:
         loaded.append(config)
         return PlainBackbone(model_name=Path(config.path).name or "miniature")
 
-    monkeypatch.setattr(standalone, "load_backbone", load)
+    monkeypatch.setattr(loaded_models, "load_backbone", load)
     return loaded
 
 

@@ -132,6 +132,18 @@ def test_only_the_vectors_get_gradients_even_outside_of_a_loan() -> None:
     assert inner(parts[2]).embeddings.token_embedding.weight.grad is None
 
 
+def test_another_clip_skip_shares_the_model() -> None:
+    parts = tiny_parts()
+    backbone = tiny_backbone(unet=parts[0], text_encoders={"clip_l": parts[2]})
+    other = backbone.with_clip_skip(2)
+    assert (backbone.identity.clip_skip, other.identity.clip_skip) == (1, 2)
+    assert other.token_tables()["clip_l"].data_ptr() == backbone.token_tables()["clip_l"].data_ptr()
+    assert torch.equal(other.alphas_cumprod, backbone.alphas_cumprod)
+    assert not torch.allclose(other.encode_prompts(["a"], {}).context, backbone.encode_prompts(["a"], {}).context)
+    with pytest.raises(UserError, match="Clip skip must be between"):
+        backbone.with_clip_skip(99)
+
+
 def test_causal_mask_keeps_what_stands_before_the_embedding_unchanged() -> None:
     backbone = tiny_backbone()
     one, two = random_vectors(2, 2)

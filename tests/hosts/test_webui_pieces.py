@@ -2,10 +2,13 @@
 
 import hashlib
 import os
+import sys
 import threading
 import time
 import types
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -105,11 +108,11 @@ class Lock:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._inner = threading.Lock()
+        self._inner_lock = threading.Lock()
         self._pending_threads: deque[threading.Event] = deque()
 
     def acquire(self, blocking: bool = True) -> bool:
-        with self._inner:
+        with self._inner_lock:
             if self._lock.acquire(False):
                 return True
             if not blocking:
@@ -120,7 +123,7 @@ class Lock:
         return self._lock.acquire()
 
     def release(self) -> None:
-        with self._inner:
+        with self._inner_lock:
             if self._pending_threads:
                 self._pending_threads.popleft().set()
             self._lock.release()
@@ -204,8 +207,57 @@ class Block(nn.Module):
         return torch.tanh(self.layer(x)) * scale
 
 
+@contextmanager
+def cast_by_hand() -> Iterator[None]:
+    """As the host's ``manual_cast``: exchanges the forward of a class, and only inside."""
+    original = nn.Linear.forward
+
+    def cast(self: nn.Linear, x: torch.Tensor) -> torch.Tensor:
+        return original(self, x.to(self.weight.dtype))
+
+    if original.__name__ == "cast":  # nested, the outer one puts it back
+        yield
+        return
+    nn.Linear.forward = cast  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        nn.Linear.forward = original  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def devices(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The host's ``modules.devices``, which casts nothing."""
+    made: Any = types.ModuleType("modules.devices")
+    made.unet_needs_upcast, made.autocast, made.without_autocast = False, nullcontext, nullcontext
+    package: Any = types.ModuleType("modules")
+    package.devices = made
+    monkeypatch.setitem(sys.modules, "modules", package)
+    monkeypatch.setitem(sys.modules, "modules.devices", made)
+    return made
+
+
+@pytest.mark.parametrize("upcast", [True, False])
+def test_blocks_are_computed_again_as_they_were_computed(devices: Any, upcast: bool) -> None:
+    """The way back is outside of the context in which the host casts."""
+    devices.unet_needs_upcast = upcast
+    setattr(devices, "without_autocast" if upcast else "autocast", cast_by_hand)
+    block = Block().to(torch.bfloat16).requires_grad_(False)
+    lent = types.SimpleNamespace(model=types.SimpleNamespace(diffusion_model=block))
+    gradients = []
+    for on in (True, False):
+        x = torch.ones(2, 4, requires_grad=True)
+        with blocks_checkpointed(lent, on):
+            with cast_by_hand():
+                output = block(x)
+            output.float().sum().backward()
+        gradients.append(x.grad)
+    assert block.computed == 3
+    torch.testing.assert_close(*gradients, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize(("on", "times"), [(True, 2), (False, 1)])
-def test_blocks_are_computed_again_on_the_way_back_only_when_asked(on: bool, times: int) -> None:
+def test_blocks_are_computed_again_on_the_way_back_only_when_asked(devices: Any, on: bool, times: int) -> None:
     block = Block().requires_grad_(False)
     lent = types.SimpleNamespace(model=types.SimpleNamespace(diffusion_model=nn.Sequential(block, nn.Identity())))
     x = torch.randn(2, 4, requires_grad=True)

@@ -20,14 +20,22 @@ PATIENCE_S = 30.0
 
 
 class GatedBackbone(PlainBackbone):
-    """Waits before step ``hold_at``, counted over its life, until ``go`` is set."""
+    """Waits before step ``hold_at``, counted over its life, until ``go`` is set. ``encoding`` is before the steps."""
 
     def __init__(self, **identity: Any) -> None:
         super().__init__(**identity)
-        self.hold_at, self.steps = -1, 0
+        self.hold_at, self.steps, self.encoding = -1, 0, False
         self.reached, self.go = threading.Event(), threading.Event()
 
+    @contextmanager
+    def lend(self, checkpointing: str = "auto") -> Iterator[None]:
+        with super().lend(checkpointing):
+            self.encoding = checkpointing == "off"  # as nothing is differentiated while pictures are encoded
+            yield
+
     def give_way(self) -> None:
+        if self.encoding:
+            return
         if self.steps == self.hold_at:
             self.reached.set()
             assert self.go.wait(PATIENCE_S)

@@ -124,6 +124,7 @@ def test_the_sample_dataset_is_drawn_once_and_left_alone(service: Service, host:
 OUTSIDE = (
     {"dataset": {"folder": "/etc"}},
     {"dataset": {"template_file": "/etc/passwd"}},
+    {"dataset": {"template_file": " /etc/passwd"}},
     {"dataset": {"cache_folder": "/tmp/elsewhere"}},
     {"embedding": {"init_embedding": "/etc/passwd"}},
     {"preview": {"prompt_file": "/etc/passwd"}},
@@ -152,6 +153,27 @@ def test_over_the_network_only_named_folders_can_be_used(
             service.explain_start(config.embedding, config.model, config.dataset)
         with pytest.raises(ForbiddenError):
             service.create(config.embedding, config.model, config.output, 0, config.dataset)
+
+
+@pytest.mark.parametrize("option", ["dataset.template_file", "preview.prompt_file"])
+def test_over_the_network_only_text_files_are_read_as_prompts(option: str, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    for name in ("webui-user.sh", "prompts.txt", "PROMPTS.TXT"):
+        (tmp_path / "mine" / name).write_text("[name], --secret\n" if name.endswith("sh") else "[name]\n", "utf-8")
+    (tmp_path / "mine" / "link.txt").symlink_to(tmp_path / "mine" / "webui-user.sh")
+    home, open_ = (Service(SmallHost(tmp_path / "data", readable=readable)) for readable in ((), (tmp_path / "mine",)))
+    section, key = option.split(".")
+
+    def config(name: str) -> RunConfig:
+        return small_run(tmp_path / "mine", **{section: {key: str(tmp_path / "mine" / name)}})
+
+    for name in ("webui-user.sh", "link.txt"):
+        with pytest.raises(ForbiddenError, match=r"must end in \.txt"):
+            open_.train(config(name))
+        assert "secret" not in str(open_.check(config(name)))
+        home.derive(config(name))
+    for name in ("prompts.txt", "PROMPTS.TXT"):
+        assert not [finding for finding in open_.check(config(name)) if finding.level == "error"]
 
 
 def test_inside_the_named_folders_all_works(tmp_path: Path) -> None:

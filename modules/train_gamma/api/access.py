@@ -5,6 +5,7 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from secrets import compare_digest
+from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request
 
@@ -27,9 +28,10 @@ class AccessRules:
 
     def allow(self, token: str, authorization: str) -> bool:
         """Whether a request with this token and this Authorization header may pass."""
-        return not self.locked or self._is_token(token) or self._is_user(authorization)
+        return not self.locked or self.is_token(token) or self._is_user(authorization)
 
-    def _is_token(self, token: str) -> bool:
+    def is_token(self, token: str) -> bool:
+        """Whether this is the page's token."""
         return bool(self.token) and compare_digest(token.encode(), self.token.encode())
 
     def _is_user(self, authorization: str) -> bool:
@@ -48,7 +50,10 @@ class AccessRules:
 
 
 async def check_access(request: Request) -> None:
-    """Let a request pass or answer 401.
+    """Let a request pass, or answer 401, or 403 where a browser sends it for a page of another site.
+
+    Such a page may send requests although it does not get to see the answers, and the browser adds the user and
+    password that it knows. So what changes anything must come from the own page, or from no page at all.
 
     The token is in the header ``X-Train-Gamma-Token``; pictures, which a page asks for without headers of its own,
     have it as ``?token=``.
@@ -61,3 +66,20 @@ async def check_access(request: Request) -> None:
         raise HTTPException(
             401, "Sign in with the user and password of the API.", {"WWW-Authenticate": 'Basic realm="Train Gamma"'}
         )
+    if request.method != "GET" and _is_from_elsewhere(request.headers) and not rules.is_token(token):
+        raise HTTPException(
+            403,
+            "The header Origin names another site than Host, so the request is not taken. Send it from the page "
+            f"itself, without Origin, or with the page's {TOKEN_HEADER}.",
+        )
+
+
+def _is_from_elsewhere(headers: Mapping[str, str]) -> bool:
+    """Whether a browser says that the page which asks is of another host or port (WHATWG Fetch, "Origin")."""
+    origin = headers.get("Origin")
+    if origin is None:
+        return False
+    try:
+        return urlsplit(origin).netloc.lower() != headers.get("Host", "").lower()
+    except ValueError:
+        return True

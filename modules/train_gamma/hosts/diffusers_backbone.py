@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -77,6 +78,16 @@ class DiffusersBackbone:
     def identity(self) -> ModelIdentity:
         """See ``Backbone``."""
         return self._identity
+
+    def with_clip_skip(self, clip_skip: int) -> "DiffusersBackbone":
+        """The same model, sharing all of its parts, with another clip skip.
+
+        Raises:
+            UserError: if it leaves no layer.
+        """
+        identity = replace(self._identity, clip_skip=clip_skip)
+        parts = self._unet, self._vae.model, self._text_encoders, self._tokenizer
+        return DiffusersBackbone(*parts, self._schedule, identity)
 
     @property
     def prediction(self) -> Prediction:

@@ -99,6 +99,7 @@ def register(root: Path = ROOT) -> None:
     for name, callback in callbacks.items():
         _guarded(_register, name, callback)
     _guarded(_spare_from_restarts)
+    _guarded(_save_before_the_end)
 
 
 def on_before_ui() -> None:
@@ -185,6 +186,18 @@ def _spare_from_restarts() -> None:
     from train_gamma.hosts.webui_state import spare_from_restarts
 
     spare_from_restarts(shared.state, lambda: installation().mirror)
+
+
+def _save_before_the_end() -> None:
+    from modules import restart
+
+    from train_gamma.hosts.webui_end import save_before_ctrl_c, save_before_stop_program
+
+    def save() -> None:
+        installation().stop_and_save()
+
+    save_before_ctrl_c(save)
+    save_before_stop_program(restart, save)
 
 
 def _page_of_problem(error: Exception) -> Any:

@@ -5,6 +5,7 @@ AUTOMATIC1111/stable-diffusion-webui). They are tried out on a small input befor
 """
 
 import importlib
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,6 +27,8 @@ _PATCHED = (
 )
 """What ``undo_optimizations`` of modules/sd_hijack.py sets to plain functions, in v1.6.0 to v1.10.1."""
 
+_log = logging.getLogger("train_gamma")
+
 _LEAST_COSINE = 0.95
 _NORM_RATIO = (0.5, 2.0)
 """How far the gradient may be from that of plain attention: room for fp16, none for a wrong direction or size."""
@@ -46,7 +49,10 @@ class Attention:
         """
         chosen = tuple(_patched())
         if chosen not in self._verdicts:
-            self._verdicts[chosen] = _is_right(sd_model)
+            wrong = _what_is_wrong(sd_model)
+            self._verdicts[chosen] = not wrong
+            if wrong:
+                _log.warning("The run uses plain attention, as the WebUI's cross attention optimization %s.", wrong)
         if self._verdicts[chosen]:
             yield
             return
@@ -69,8 +75,12 @@ def plain_attention() -> Iterator[None]:
             setattr(owner, name, value)
 
 
-def _is_right(sd_model: Any) -> bool:
-    """Compare the gradient with that of plain attention, whose own has to be one."""
+def _what_is_wrong(sd_model: Any) -> str:
+    """Compare the gradient with that of plain attention, whose own has to be one: what is wrong with it, "" if nothing.
+
+    Raises:
+        UserError: if plain attention gives no gradient either.
+    """
     with plain_attention():
         plain = _gradient(sd_model)
     if not _is_gradient(plain):
@@ -78,27 +88,42 @@ def _is_right(sd_model: Any) -> bool:
             "No gradient comes back through the loaded model, even without attention optimisation. Another extension "
             "may have patched it: restart the WebUI without other extensions (--disable-all-extensions) and try again."
         )
-    optimised = _gradient(sd_model)
+    try:
+        optimised = _gradient(sd_model)
+    except RuntimeError as error:  # whatever torch or the optimisation raises that has no way back
+        if _is_out_of_memory(error):
+            raise
+        return f"fails ({type(error).__name__}: {error})"
     if not _is_gradient(optimised):
-        return False
+        return "gives no gradient"
     ratio = float(optimised.norm() / plain.norm())
     cosine = float(torch.nn.functional.cosine_similarity(optimised, plain, dim=0))
-    return cosine > _LEAST_COSINE and _NORM_RATIO[0] < ratio < _NORM_RATIO[1]
+    if cosine > _LEAST_COSINE and _NORM_RATIO[0] < ratio < _NORM_RATIO[1]:
+        return ""
+    return f"gives a wrong gradient ({ratio:.3g} times as long as the right one, at a cosine of {cosine:.3g} to it)"
 
 
 def _gradient(sd_model: Any) -> Tensor:
-    """The gradient of a small picture's prediction with respect to what the UNet is told, flat and in float32."""
+    """The gradient of a small picture's prediction with respect to what the UNet is told, flat and in float32.
+
+    A single zero if nothing leads back.
+    """
     generator = torch.Generator().manual_seed(0)
     told = torch.randn(1, 77, token_table(sd_model).shape[1], generator=generator).to(device()).requires_grad_(True)
     x_t = torch.randn(1, 4, 16, 16, generator=generator).to(device())
     probe = torch.randn(1, 4, 16, 16, generator=generator).to(device())
     with torch.enable_grad():
         predicted = predict(sd_model, x_t, torch.tensor([500], device=device()), told)
-        try:
-            gradient: Tensor = torch.autograd.grad((predicted * probe).sum(), told)[0]
-        except RuntimeError:  # what torch raises when nothing leads back
+        if not predicted.requires_grad:
             return torch.zeros(1)
-    return gradient.detach().float().flatten()
+        found = torch.autograd.grad((predicted * probe).sum(), told, allow_unused=True)[0]
+    return torch.zeros(1) if found is None else found.detach().float().flatten()
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Known by its class on CUDA, and by its words elsewhere."""
+    cuda = getattr(torch.cuda, "OutOfMemoryError", None)
+    return (cuda is not None and isinstance(error, cuda)) or "out of memory" in str(error).lower()
 
 
 def _is_gradient(gradient: Tensor) -> bool:

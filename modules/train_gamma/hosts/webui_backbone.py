@@ -1,7 +1,7 @@
 """The checkpoint that AUTOMATIC1111's WebUI has loaded, behind the ``Backbone`` contract."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -102,6 +102,7 @@ class WebuiBackbone:
         self._vae = RunVae(model.vae)
         self._identity = _identity(sd_model, self._vae, model.clip_skip)
         self._reader = PromptReader.now(model.clip_skip)
+        self._alphas_cumprod = webui_unet.alphas_cumprod(sd_model)
         self._attention = Attention()
         self._loans: list[Loan] = []
         _check_clip_skip(model.clip_skip, sd_model)
@@ -119,7 +120,7 @@ class WebuiBackbone:
     @property
     def alphas_cumprod(self) -> Tensor:
         """See ``Backbone``."""
-        return webui_unet.alphas_cumprod(self._model())
+        return self._alphas_cumprod
 
     @property
     def device(self) -> torch.device:
@@ -189,22 +190,22 @@ class WebuiBackbone:
         """See ``Backbone``. May be nested."""
         loan = Loan(checkpointing, self._attention)
         self._loans.append(loan)
-        try:
+        with ExitStack() as at_the_end:  # each of these, in reverse, whatever the others raise
+            at_the_end.callback(self._loans.pop)
+            at_the_end.callback(loan.end)
+            at_the_end.callback(self._vae.put_back)
             loan.begin(self._model())
             yield
-        finally:
-            self._vae.put_back()
-            loan.end()
-            self._loans.pop()
 
     def give_way(self) -> None:
         """See ``Backbone``."""
         come_back(self._model())
         if self._turn is None or not self._turn.is_over():
             return
-        self._vae.put_back()
-        for loan in reversed(self._loans):
-            loan.end()
+        with ExitStack() as before_others:
+            for loan in self._loans:
+                before_others.callback(loan.end)
+            before_others.callback(self._vae.put_back)
         self._turn.pass_on()
         sd_model = self._model()
         raise_all(problems(sd_model))

@@ -1,6 +1,5 @@
 """The WebUI as a ``Host``: its folders, its model, its progress bar and its embeddings."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -27,7 +26,6 @@ class WebuiHost:
         self._live = host_kind() == "a1111"
         self._latest: tuple[Control, StateMirror] | None = None
         self._borrowing: StateMirror | None = None
-        self._borrower: int | None = None  # the thread that has the model
 
     @property
     def name(self) -> str:
@@ -85,17 +83,17 @@ class WebuiHost:
         return mirror
 
     def publish(self, embedding: Path, preview: Path | None) -> None:
-        """Make ``embedding`` usable in the very next picture, with ``preview`` on its card."""
-        publish(embedding, preview, holds_lock=self._borrower == threading.get_ident())
+        """Make ``embedding`` usable in the very next picture, with ``preview`` on its card. Not inside of a loan."""
+        publish(embedding, preview)
 
     @contextmanager
     def _shown(self, mirror: StateMirror) -> Iterator[None]:
         mirror.begin()
-        self._borrowing, self._borrower = mirror, threading.get_ident()
+        self._borrowing = mirror
         try:
             yield
         finally:
-            self._borrowing, self._borrower = None, None
+            self._borrowing = None
             mirror.end()
 
     def _mirror_of(self, control: Control) -> StateMirror:

@@ -8,18 +8,23 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from train_gamma.backbone import Backbone
 from train_gamma.errors import UserError
 from train_gamma.host import LoadedModel
 from train_gamma.hosts.load_checkpoint import load_backbone
+from train_gamma.hosts.loaded_models import LoadedModels
 from train_gamma.hosts.turns import with_turns
 from train_gamma.hosts.webui_queue import Turn, our_turn
 from train_gamma.training.config import ModelConfig
 from train_gamma.training.events import Control
+
+if TYPE_CHECKING:
+    from train_gamma.hosts.diffusers_backbone import DiffusersBackbone
+
+LOOKED_AT = LoadedModels()
+"""The checkpoint that was looked at last. One for the program, so that two looks at a time load one model."""
 
 
 def describe_loaded() -> LoadedModel:
@@ -38,8 +43,9 @@ def look(model: ModelConfig) -> Backbone:
     Raises:
         UserError: if none is chosen, or it cannot be read.
     """
-    model = replace(resolved(model), device="cpu", precision="fp32")
-    return _loaded(model, Path(model.path).stat().st_mtime_ns if Path(model.path).exists() else 0)
+    model = resolved(model)
+    backbone = LOOKED_AT.get(replace(model, device="cpu", precision="fp32", clip_skip=1))
+    return backbone if model.clip_skip == 1 else cast("DiffusersBackbone", backbone).with_clip_skip(model.clip_skip)
 
 
 @contextmanager
@@ -82,11 +88,6 @@ def _chosen_checkpoint() -> Any:
     title = getattr(shared.opts, "sd_model_checkpoint", None)
     found = sd_models.get_closet_checkpoint_match(title) if title else None
     return found or next(iter(sd_models.checkpoints_list.values()), None)
-
-
-@lru_cache(maxsize=1)
-def _loaded(model: ModelConfig, _changed: int) -> Backbone:
-    return load_backbone(model)
 
 
 def _unload() -> None:

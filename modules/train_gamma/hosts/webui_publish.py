@@ -17,7 +17,7 @@ PATIENCE = 20.0
 _log = logging.getLogger("train_gamma")
 
 
-def publish(embedding: Path, preview: Path | None, *, holds_lock: bool) -> None:
+def publish(embedding: Path, preview: Path | None) -> None:
     """Let the WebUI read its embeddings again and forget the prompts it has encoded with the old ones.
 
     Pictures that are asked for after this wait in the same queue, so they get the new vectors even when ``PATIENCE``
@@ -26,13 +26,9 @@ def publish(embedding: Path, preview: Path | None, *, holds_lock: bool) -> None:
     Args:
         embedding: the file, already in one of the WebUI's embedding folders.
         preview: a PNG for its card in the extra networks, if there is one.
-        holds_lock: whether the calling thread has the WebUI's queue lock, which cannot be taken twice.
     """
     if preview is not None:
         write_card(embedding, preview)
-    if holds_lock:
-        make_known(embedding)
-        return
     if native_training():  # it may hold the lock for hours, and a reload would take its embedding away
         make_known(embedding)
         return

@@ -17,9 +17,8 @@ from train_gamma.training.events import Control
 LONGEST_TURN_S = 5.0
 """A turn ends after this long even if nobody is seen to wait: a thread that was woken and came second is not seen."""
 
-_SEEN_WAITING_S = 0.05
 _UNSEEN_WAITING_S = 0.002
-"""How long the others are given to take the lock after it was released."""
+"""How long such a thread is given to take the lock."""
 
 
 class Turn:
@@ -40,13 +39,11 @@ class Turn:
 
     def pass_on(self) -> None:
         """Let everybody go first who waits now, and come back when it is our turn again."""
-        patience = _SEEN_WAITING_S if self._somebody_waits() else _UNSEEN_WAITING_S
-        self._lock.release()
-        try:
-            _wait_until_taken(self._lock, patience)
-        finally:
-            self._lock.acquire()
-            self._began = time.monotonic()
+        if self._somebody_waits():
+            _go_behind_the_others(self._lock)
+        else:
+            _let_somebody_unseen_in(self._lock)
+        self._began = time.monotonic()
 
     def _somebody_waits(self) -> bool:
         return bool(getattr(self._lock, "_pending_threads", ()))
@@ -69,12 +66,29 @@ def our_turn(control: Control) -> Iterator[Turn]:
         lock.release()
 
 
-def _wait_until_taken(lock: Any, patience: float) -> None:
-    """Wait until another thread has the lock. A thread that asks again at once would get it before the one it woke."""
+def _go_behind_the_others(lock: Any) -> None:
+    """Release the lock and take it when all have had it who wait now.
+
+    It is the lock's own ``acquire``, but with the place in the queue taken before the release: a thread that asks
+    after it may get the lock before the one that was woken has come to it.
+    """
+    called = threading.Event()
+    with lock._inner_lock:
+        lock._pending_threads.append(called)
+    lock.release()
+    called.wait()
+    lock._lock.acquire()
+
+
+def _let_somebody_unseen_in(lock: Any) -> None:
     inner = getattr(lock, "_lock", None)
-    until = time.monotonic() + patience
-    while time.monotonic() < until and not (inner is not None and inner.locked()):
-        time.sleep(0.001)
+    until = time.monotonic() + _UNSEEN_WAITING_S
+    lock.release()
+    try:
+        while time.monotonic() < until and not (inner is not None and inner.locked()):
+            time.sleep(0.0005)
+    finally:
+        lock.acquire()
 
 
 def _wait_for(lock: Any, control: Control) -> None:

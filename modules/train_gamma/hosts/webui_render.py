@@ -55,7 +55,7 @@ def render(request: RenderRequest, clip_skip: int) -> Image.Image:
 
     check_numbers(request, _PIXELS_OF_A_LATENT, _TIMESTEPS)
     picture = _picture(request, clip_skip)
-    with closing(picture), _random_states_kept(), _progress_kept(shared.state), _nothing_reloaded(), _vae_dtype_kept():
+    with closing(picture), _random_states_kept(), _progress_kept(shared.state), _nothing_reloaded(), _vae_kept():
         processed = processing.process_images_inner(picture)
     stopped = any(getattr(shared.state, wish, False) for wish in _WISHES)
     if stopped or not processed.images:
@@ -158,27 +158,40 @@ def _progress_kept(state: Any) -> Iterator[None]:
 
 @contextmanager
 def _nothing_reloaded() -> Iterator[None]:
-    """Keep the model, and the prompt in the file that the arrow button reads.
+    """Keep the model with its own UNet, and the prompt in the file that the arrow button reads.
 
-    The pipeline loads whatever checkpoint the dropdown names by now, in the middle of the run; that has to wait for
-    its turn, as everything does that really changes the model.
+    The pipeline loads whatever checkpoint the dropdown names by now, and puts the UNet of the settings in the place of
+    the trained one's, in the middle of the run; that has to wait for its turn, as everything does that really changes
+    the model.
     """
-    from modules import sd_models, shared
+    from modules import sd_models, sd_unet, shared
 
     no_reload = {"reload_model_weights": lambda *_, **__: sd_models.model_data.sd_model}
-    with attributes(sd_models, no_reload), attributes(shared.cmd_opts, {"no_prompt_history": True}):
+    with (
+        attributes(sd_models, no_reload),
+        attributes(sd_unet, {"apply_unet": lambda *_, **__: None}),
+        attributes(shared.cmd_opts, {"no_prompt_history": True}),
+    ):
         yield
 
 
 @contextmanager
-def _vae_dtype_kept() -> Iterator[None]:
-    """The pipeline moves the VAE to fp32 for good when it decodes to something that is not a number."""
-    from modules import devices, sd_models
+def _vae_kept() -> Iterator[None]:
+    """The pipeline moves the VAE to fp32 or bf16 for good when it decodes to something that is not a number.
 
-    before = devices.dtype_vae
+    On the way back from bf16 the weights would be coarser than they were, so they are kept where that can happen.
+    """
+    from modules import devices, sd_models, shared
+
+    vae, before = sd_models.model_data.sd_model.first_stage_model, devices.dtype_vae
+    weights = None
+    if getattr(shared.opts, "auto_vae_precision_bfloat16", False) and before != torch.bfloat16:
+        weights = {name: value.detach().to("cpu", copy=True) for name, value in vae.state_dict().items()}
     try:
         yield
     finally:
-        if devices.dtype_vae == torch.float32 != before:
+        if devices.dtype_vae != before:
             devices.dtype_vae = before
-            sd_models.model_data.sd_model.first_stage_model.to(before)
+            vae.to(before)
+            if weights is not None:
+                vae.load_state_dict(weights)

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -21,9 +21,7 @@ def predict(sd_model: Any, x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:
         t: (B,) timesteps.
         context: (B, T, D) of the text encoder.
     """
-    from modules import devices
-
-    with devices.without_autocast() if devices.unet_needs_upcast else devices.autocast():
+    with _precision():
         output: Tensor = sd_model.apply_model(x_t, t, {"c_crossattn": [context]})
     return output.float()
 
@@ -62,7 +60,22 @@ def _plain(block: Any, *inputs: Any, **named: Any) -> Any:
 def _checkpointed(block: Any, *inputs: Any, **named: Any) -> Any:
     if not torch.is_grad_enabled():
         return block._forward(*inputs, **named)
-    return checkpoint(block._forward, *inputs, use_reentrant=False, preserve_rng_state=False, **named)
+    compute = functools.partial(_computed_as_predicted, block)
+    return checkpoint(compute, *inputs, use_reentrant=False, preserve_rng_state=False, **named)
+
+
+def _computed_as_predicted(block: Any, *inputs: Any, **named: Any) -> Any:
+    """In the host's precision also on the way back, where ``predict`` is over and the host does not cast any more."""
+    with _precision():
+        return block._forward(*inputs, **named)
+
+
+def _precision() -> AbstractContextManager[Any]:
+    """What the host's sampler computes in. May be nested."""
+    from modules import devices
+
+    found: AbstractContextManager[Any] = devices.without_autocast() if devices.unet_needs_upcast else devices.autocast()
+    return found
 
 
 @contextmanager

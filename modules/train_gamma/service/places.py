@@ -8,6 +8,10 @@ from train_gamma.host import Folders
 from train_gamma.training.config import RunConfig
 from train_gamma.training.config_reading import section_types
 
+PROMPT_FILES = {("dataset", "template_file"), ("preview", "prompt_file")}
+"""Settings that name a file of prompts. Its lines are quoted where they are wrong, so over the network no other file
+than a text is read as one."""
+
 
 class ForbiddenError(UserError):
     """A request names a place outside the folders it may name."""
@@ -27,8 +31,15 @@ def check_places(config: RunConfig, folders: Folders) -> None:
     for section, kind in section_types().items():
         for f in dataclasses.fields(kind):
             value = getattr(getattr(config, section), f.name)
-            if f.metadata["path"] and value.strip() not in ("", "miniature") and not is_allowed(value, folders):
+            if not f.metadata["path"] or value.strip() in ("", "miniature"):
+                continue
+            if not (is_allowed(value, folders) and is_allowed(value.strip(), folders)):  # some are used stripped
                 problems.append(_refusal(f.metadata["label"], value, folders))
+            elif folders.readable and (section, f.name) in PROMPT_FILES and not _is_text(value.strip()):
+                problems.append(
+                    f"{f.metadata['label']} '{value}' must end in .txt where other computers reach the program. "
+                    "Rename it."
+                )
     try:
         raise_all(problems)
     except UserError as error:
@@ -68,6 +79,11 @@ def run_path(run: str | Path, folders: Folders) -> Path:
     if not _is_run(real):
         raise UnknownError(f"There is no run '{run}'. Choose one of the list, or give the run's folder.")
     return real
+
+
+def _is_text(place: str) -> bool:
+    real = real_path(place)
+    return real is not None and real.suffix.lower() == ".txt"
 
 
 def _is_run(path: Path) -> bool:

@@ -25,6 +25,7 @@ from train_gamma.service.looking import (
 from train_gamma.service.making import copy_of_step, create, sample_dataset
 from train_gamma.service.places import UnknownError, check_places, run_path
 from train_gamma.service.presets import Presets
+from train_gamma.service.replaced import card_of
 from train_gamma.service.runs import RunSummary, list_runs, refuse_finished, run_settings, run_steps, summarize
 from train_gamma.service.work import Training
 from train_gamma.training.config import DatasetConfig, EmbeddingConfig, ModelConfig, OutputConfig, RunConfig
@@ -105,7 +106,7 @@ class Service:
         seed: int = 0,
         dataset: DatasetConfig | None = None,
     ) -> Path:
-        """Write an untrained embedding into the host's folder and make it known.
+        """Write an untrained embedding into the host's folder and make it known. What it replaces is kept.
 
         Returns:
             The file.
@@ -116,7 +117,7 @@ class Service:
         config = RunConfig(model=model, embedding=embedding, dataset=dataset or DatasetConfig(), output=output)
         folders = self.host.folders
         check_places(config, folders)
-        path = create(config, self._look(model), folders.embeddings, seed)
+        path = create(config, self._look(model), folders, seed)
         self.host.publish(path, None)
         return path
 
@@ -175,11 +176,12 @@ class Service:
         """Put the copy of a step into the host's folder as ``NAME-STEP``, to make pictures with it.
 
         Raises:
-            UserError: if there is no such copy.
+            UserError: if there is no such copy, or another embedding has its name.
         """
         folder = self.open_run(run)
         path = copy_of_step(folder, step, self.host.folders.embeddings)
-        self.host.publish(path, next(iter(run_previews(folder).get(step, [])), None))
+        previews = [] if card_of(path).exists() else run_previews(folder).get(step, [])
+        self.host.publish(path, next(iter(previews), None))
         return path
 
     # -- runs and embeddings ------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 import filecmp
 import logging
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,10 @@ from train_gamma.backbone import Backbone
 from train_gamma.errors import UserError
 from train_gamma.host import Host
 from train_gamma.jobs.history import run_previews
-from train_gamma.service.embeddings import same_named
+from train_gamma.service.replaced import REPLACED, card_of, in_place_of, keep
 from train_gamma.training.config import RunConfig
 from train_gamma.training.events import Control, Event, Finished, Listener, Preparing, Started, Warned
 from train_gamma.training.run_folder import RunFolder
-
-BACKUPS = "replaced"
-"""Folder in a run's folder for embeddings that the run has replaced."""
 
 Begin = Callable[[Backbone, Listener, Control], tuple[RunFolder, Finished]]
 
@@ -68,25 +64,20 @@ class Training:
 
     def _back_up(self, folder: RunFolder) -> None:
         """Keep what the end of the run replaces, unless it is there already or is this run's own."""
-        for path in self._in_place():
-            if not _is_kept(path, folder):
-                kept = folder.path / BACKUPS
-                kept.mkdir(exist_ok=True)
-                shutil.copy2(path, _free(kept / path.name))
-
-    def _in_place(self) -> list[Path]:
-        """The files, of any format, that the finished embedding takes the place of."""
-        output = self.config.output
-        if not (output.overwrite and output.export_to and Path(output.export_to).is_dir()):
-            return []
-        return same_named(Path(output.export_to), self.config.embedding.name)
+        target = self.target
+        if target is None:
+            return
+        replaced = in_place_of(target) if self.config.output.overwrite else [target]
+        for path in (*replaced, card_of(target)):
+            if path.is_file() and not _is_kept(path, folder):
+                keep(path, folder.path / REPLACED)
 
     def _publish(self, folder: RunFolder, finished: Finished, listener: Listener) -> str:
         target = self.target
         if target is None or finished.reason not in ("finished", "stopped") or not target.is_file():
             return ""
-        for path in self._in_place():
-            if path != target and _is_kept(path, folder):
+        for path in in_place_of(target) if self.config.output.overwrite else ():
+            if not path.samefile(target) and _is_kept(path, folder):
                 path.unlink(missing_ok=True)
         told = f"The embedding is '{target.name}'."
         if not target.resolve().is_relative_to(self.host.folders.embeddings.resolve()):
@@ -129,14 +120,6 @@ class Reporter:
 
 
 def _is_kept(path: Path, folder: RunFolder) -> bool:
-    """Whether the run's folder has a file with the same content, as a backup or as the run's own result."""
-    kept = [*(folder.path / BACKUPS).glob("*"), folder.path / path.name]
+    """Whether the run's folder has a file with the same content, as a backup or as the run's own result or preview."""
+    kept = [*(folder.path / REPLACED).glob("*"), folder.path / path.name, *folder.previews.glob("*.png")]
     return any(other.is_file() and filecmp.cmp(other, path, shallow=False) for other in kept)
-
-
-def _free(path: Path) -> Path:
-    candidate, number = path, 2
-    while candidate.exists():
-        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
-        number += 1
-    return candidate

@@ -47,7 +47,7 @@ def build(form: Form) -> CreateTab:
                 form.place("output.format")
                 replace = gr.Checkbox(
                     label="Replace an embedding of this name",
-                    info="Its vectors would be lost.",
+                    info="The old file is kept in the folder of runs, in 'replaced'.",
                     elem_id=element_id("create_replace"),
                 )
             with gr.Row():

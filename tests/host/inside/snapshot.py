@@ -110,7 +110,14 @@ def _host() -> Iterator[tuple[str, Any]]:
         for name in ("cached_c", "cached_uc", "cached_hr_c", "cached_hr_uc"):
             cache = getattr(cls, name, None)
             yield f"{cls.__name__}.{name}", (id(cache), [id(part) for part in cache] if cache else None)
-    yield "state", {k: v for k, v in vars(shared.state).items() if k != "id_live_preview"}
+    yield (
+        "state",
+        {
+            key: value if isinstance(value, PLAIN) else id(value)
+            for key, value in vars(shared.state).items()
+            if key != "id_live_preview"
+        },
+    )
     yield "hypernetworks", list(map(id, shared.loaded_hypernetworks))
     yield "loras", [network.name for network in getattr(sys.modules.get("networks"), "loaded_networks", ())]
     yield "queue", (call_queue.queue_lock._lock.locked(), len(call_queue.queue_lock._pending_threads))

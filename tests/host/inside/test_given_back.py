@@ -86,6 +86,20 @@ def end_turn(backbone: Any) -> None:
     backbone.give_way()
 
 
+@pytest.mark.parametrize("when", ["at the end", "between two steps"])
+def test_a_vae_that_cannot_be_put_back_keeps_nothing_else(
+    webui: Any, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Naive: the error leaves the model frozen and its blocks patched."""
+    from train_gamma.hosts.webui_vae import RunVae
+
+    with nothing_changes(), pytest.raises(MemoryError, match="no room"), lent() as backbone:  # noqa: PT012
+        monkeypatch.setattr(RunVae, "put_back", Raiser(MemoryError("no room")))
+        with backbone.lend("on"):
+            if when == "between two steps":
+                end_turn(backbone)
+
+
 def test_a_whole_run_from_pictures_to_an_embedding(webui: Any, tmp_path: Path) -> None:
     heard = Heard()
     with nothing_changes(), lent() as backbone:

@@ -139,7 +139,7 @@ def test_a_thread_that_was_woken_and_came_second_is_served_soon(webui: Any, lock
     def woken() -> None:
         lock._lock.acquire()
         served.set()
-        lock._lock.release()
+        lock.release()
 
     with lent() as backbone, backbone.lend("off"):
         thread = start(woken)

@@ -179,22 +179,58 @@ def test_impossible_requests_are_refused(webui: Any, changes: dict[str, int], me
         drawn(backbone, rows(), **changes)
 
 
-def test_trap_9_a_vae_moved_to_fp32_by_a_preview_moves_back(webui: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("setting", ["auto_vae_precision", "auto_vae_precision_bfloat16"])
+def test_trap_9_a_vae_moved_to_another_precision_by_a_preview_moves_back(
+    webui: Any, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
     """Naive: the host's own repair of a decoded NaN stays, for the run and for every picture after it."""
-    from modules import devices
+    from modules import devices, processing
 
+    monkeypatch.setitem(webui.opts.data, setting, True)
     vae = webui.sd_model.first_stage_model
     kept = {name: value.detach().clone() for name, value in vae.state_dict().items()}
     vae.half()
     with torch.no_grad():
         vae.post_quant_conv.weight.mul_(4e4 / vae.post_quant_conv.weight.abs().max())
     monkeypatch.setattr(devices, "dtype_vae", torch.float16)
+    seen: list[torch.dtype] = []
+    decode = processing.decode_first_stage
+    monkeypatch.setattr(processing, "decode_first_stage", lambda *a: (seen.append(devices.dtype_vae), decode(*a))[1])
     try:
         with nothing_changes(), lent() as backbone, backbone.lend("off"):
             drawn(backbone, rows())
     finally:
         vae.float()
         vae.load_state_dict(kept)
+    assert seen == [torch.float16, torch.bfloat16 if setting.endswith("bfloat16") else torch.float32]
+
+
+def test_the_unet_of_the_settings_stays_out_of_a_preview(webui: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Naive: the preview shows another UNet than the one that is trained on, and takes that one off the device."""
+    from modules import sd_unet
+
+    class Other(sd_unet.SdUnet):
+        def forward(self, x: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+            return x * 0.5
+
+    class Option(sd_unet.SdUnetOption):
+        model_name = webui.sd_model.sd_checkpoint_info.model_name
+        label = "other"
+
+        def create_unet(self) -> Other:
+            return Other()
+
+    with lent() as backbone, backbone.lend("off"):
+        before = drawn(backbone, rows())
+    monkeypatch.setattr(sd_unet, "unet_options", [Option()])
+    monkeypatch.setitem(webui.opts.data, "sd_unet", "Automatic")
+    try:
+        assert (by_the_host("a zorb", rows()) != before).any()  # it does make another picture
+        with lent() as backbone, backbone.lend("off"):
+            assert (drawn(backbone, rows()) == before).all()
+            assert sd_unet.current_unet is None
+    finally:
+        sd_unet.apply_unet("None")
 
 
 def test_two_threads_do_not_see_each_others_rows(webui: Any) -> None:
