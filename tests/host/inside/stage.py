@@ -98,6 +98,8 @@ def write_checkpoint(name: str = "other") -> Path:
 
     first = Path(sd_models.model_data.sd_model.sd_checkpoint_info.filename)
     path = first.with_name(f"{name}.safetensors")
+    if path.exists():  # the host may have it mapped into memory
+        return path
     weights = safetensors.torch.load_file(first)
     changed = {k: v.float() * 0.5 if "diffusion_model.out" in k else v for k, v in weights.items()}
     safetensors.torch.save_file({k: v.contiguous() for k, v in changed.items()}, path)
