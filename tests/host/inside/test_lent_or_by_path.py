@@ -34,7 +34,7 @@ def python(request: pytest.FixtureRequest) -> str:
     given = request.config.getoption("--path-python")
     if given is None and importlib.util.find_spec("diffusers") is None:
         pytest.skip("needs diffusers: give a Python that has them with --path-python")
-    return str(given or sys.executable)
+    return str(request.config.invocation_params.dir / given) if given else sys.executable
 
 
 @pytest.fixture(scope="module")
