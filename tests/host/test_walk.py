@@ -87,6 +87,53 @@ def test_trap_13_14_a_page_that_was_just_opened_knows_the_embeddings(server: Ser
         assert name in page.locator("#train_gamma_embedding ul").inner_text()
 
 
+def test_the_way_without_a_mouse(server: Server) -> None:
+    """Tab, Enter, arrows and letters: create an embedding, train it and stop the run."""
+    name = new_name()
+    with opened_page(server.url) as page:
+        tab_to(page, "#tabs > .tab-nav button:text('Train Gamma')")
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(3000)
+        tab_to(page, "#train_gamma_tab_create, #train_gamma_tabs > .tab-nav button:text('Create')")
+        page.keyboard.press("Enter")
+        type_into(page, "embedding_name", name)
+        type_into(page, "embedding_init_text", "girl")
+        page.wait_for_timeout(1500)
+        tab_to(page, "#train_gamma_create")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#train_gamma_create_train_it", state="visible")
+        tab_to(page, "#train_gamma_create_train_it")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#train_gamma_sample", state="visible")
+        tab_to(page, "#train_gamma_sample")
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(3000)
+        tab_to(page, "#train_gamma_train")
+        page.keyboard.press("Enter")
+        page.wait_for_selector('[data-tg="state"]:text("running")')
+        wait_for_step(page, 3)
+        tab_to(page, '[data-tg-command="stop"]')
+        page.keyboard.press("Enter")
+        page.wait_for_selector('[data-tg="state"]:text("stopped")')
+
+
+def tab_to(page: Any, selector: str) -> None:
+    """Press Tab until the focus is on an element, or inside of it."""
+    wanted = page.locator(selector).first
+    for _ in range(400):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("element => element.contains(document.activeElement)"):
+            return
+    raise AssertionError(f"{selector} cannot be reached by Tab")
+
+
+def type_into(page: Any, element: str, text: str) -> None:
+    """Go to a field by Tab and type, over what is there."""
+    tab_to(page, f"#train_gamma_{element}")
+    page.keyboard.press("Control+a")
+    page.keyboard.type(text)
+
+
 def wait_for_step(page: Any, step: int) -> None:
     """Wait until the progress panel shows that step, or a later one."""
     deadline = time.monotonic() + 300
