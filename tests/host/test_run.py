@@ -91,7 +91,8 @@ def test_a_second_run_is_refused_while_one_goes_on(server: Server) -> None:
 
 
 def test_reload_ui_does_not_end_a_run(server: Server) -> None:
-    name = new_name()
+    name, prompt = new_name(), "1girl, green hair, night"
+    before, options = decode(server.txt2img(prompt)), server.request("/sdapi/v1/options")
     job = train(server, name, 100_000)
     at = server.wait_for_job(job, step=3)["step"]
     server.reload_ui()
@@ -102,6 +103,8 @@ def test_reload_ui_does_not_end_a_run(server: Server) -> None:
     server.wait_for_job(again["job"], step=stopped["step"] + 2)
     server.request("/sdapi/v1/interrupt", {})
     server.wait_for_job(again["job"], "stopped")
+    assert decode(server.txt2img(prompt)).tobytes() == before.tobytes()
+    assert server.request("/sdapi/v1/options") == options
 
 
 def test_changing_the_checkpoint_in_the_middle_ends_the_run_with_everything_saved(server: Server) -> None:
