@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from train_gamma.backbone import Backbone
+from train_gamma.tagging.interrogator import HostInterrogator
 from train_gamma.training.config import ModelConfig
 from train_gamma.training.events import Control, Listener
 
@@ -23,6 +24,9 @@ class Folders:
         embeddings: where the host looks for embeddings; finished ones are put here.
         runs: where runs make their folders.
         presets: where presets of this installation are kept.
+        taggers: where models that tag pictures are, a folder for each.
+        kept: what the program keeps for itself: probabilities of tagged pictures, thumbnails, captions before they were
+            changed. Never inside a dataset.
         readable: the folders a request over the network may name files in; empty for all of them, which is right for
             a page that only its own machine reaches.
     """
@@ -30,6 +34,8 @@ class Folders:
     embeddings: Path
     runs: Path
     presets: Path
+    taggers: Path
+    kept: Path
     readable: tuple[Path, ...] = ()
 
 
@@ -90,6 +96,15 @@ class Host(Protocol):
         """What hears a job's events and shows them in the host.
 
         It also turns the host's own Interrupt into ``control.stop``. The last event is always a ``Finished``.
+        """
+
+    def interrogators(self) -> Sequence[HostInterrogator]:
+        """What the host brings along that names what is in pictures. Loads nothing."""
+
+    def room(self, control: Control) -> AbstractContextManager[None]:
+        """The GPU without the host's model, which is put back when the context ends.
+
+        Waits for its turn, and gives up waiting when ``control`` is asked to stop.
         """
 
     def publish(self, embedding: Path, preview: Path | None) -> None:

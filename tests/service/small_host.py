@@ -47,13 +47,16 @@ class SmallHost:
 
     def __init__(self, root: Path, readable: Sequence[Path] = (), backbone: Any = None) -> None:
         self.name, self.lends_loaded_model = "small", True
-        self.folders = Folders(root / "embeddings", root / "runs", root / "presets", tuple(readable))
+        places = (root / name for name in ("embeddings", "runs", "presets", "taggers", "kept"))
+        self.folders = Folders(*places, tuple(readable))
         self.backbone = backbone or GatedBackbone()
         self.problems: tuple[str, ...] = ()
         self.turn = threading.Lock()
         self.lent = 0
         self.events: list[Any] = []
         self.published: list[tuple[Path, Path | None]] = []
+        self.own_interrogators: tuple[Any, ...] = ()
+        self.rooms = 0
         self.failing_reporter = self.failing_publish = False
 
     def loaded(self) -> LoadedModel:
@@ -82,6 +85,15 @@ class SmallHost:
                 raise RuntimeError("the display is broken")
 
         return hear
+
+    def interrogators(self) -> Sequence[Any]:
+        return self.own_interrogators
+
+    @contextmanager
+    def room(self, control: Control) -> Iterator[None]:
+        with self.turn:
+            self.rooms += 1
+            yield
 
     def publish(self, embedding: Path, preview: Path | None) -> None:
         assert self.lent == 0, "the model is still on loan"

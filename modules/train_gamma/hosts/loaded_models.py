@@ -46,6 +46,11 @@ class LoadedModels:
                 self._kept = {**self._kept, key: load_backbone(model)}
             return self._kept[key]
 
+    def forget(self) -> None:
+        """Keep none."""
+        with self._lock:
+            self._kept = {}
+
 
 def _key(model: ModelConfig) -> Key:
     """The settings a model is loaded by, and the state of its files."""

@@ -14,6 +14,7 @@ from train_gamma.embedding.embedding import SHORT_HASH_LENGTH
 from train_gamma.errors import UserError
 from train_gamma.host import Folders, LoadedModel
 from train_gamma.hosts.loaded_models import LoadedModels
+from train_gamma.tagging.interrogator import HostInterrogator
 from train_gamma.training.config import ModelConfig
 from train_gamma.training.events import Control, Event, Finished, Listener, Saved, Started, Warned
 
@@ -33,7 +34,8 @@ class StandaloneHost:
     def __init__(self, data: Path, readable: Sequence[Path] = ()) -> None:
         data = data.expanduser().resolve()
         allowed = (data, *(path.expanduser().resolve() for path in readable)) if readable else ()
-        self._folders = Folders(data / "embeddings", data / "runs", data / "presets", allowed)
+        places = (data / name for name in ("embeddings", "runs", "presets", "taggers", "kept"))
+        self._folders = Folders(*places, allowed)
         self._models = LoadedModels()
         self._turn = threading.Lock()
 
@@ -73,6 +75,14 @@ class StandaloneHost:
         """See ``Host``: what matters goes to the log."""
         return lambda event: _tell(title, event)
 
+    def interrogators(self) -> Sequence[HostInterrogator]:
+        """See ``Host``: none."""
+        return ()
+
+    def room(self, control: Control) -> AbstractContextManager[None]:
+        """See ``Host``: the model that was loaded last is forgotten, and loaded again when it is needed."""
+        return self._without_model(control)
+
     def publish(self, embedding: Path, preview: Path | None) -> None:
         """See ``Host``: the preview lies beside the embedding, where the WebUI looks for cards as well."""
         if preview is not None:
@@ -81,13 +91,24 @@ class StandaloneHost:
 
     @contextmanager
     def _borrowed(self, model: ModelConfig, control: Control) -> Iterator[Backbone]:
+        with self._my_turn(control):
+            backbone = self._models.get(model)
+            with _threads_for(model):
+                yield backbone
+
+    @contextmanager
+    def _without_model(self, control: Control) -> Iterator[None]:
+        with self._my_turn(control):
+            self._models.forget()
+            yield
+
+    @contextmanager
+    def _my_turn(self, control: Control) -> Iterator[None]:
         while not self._turn.acquire(timeout=POLL_SECONDS):
             if control.stop_requested:
                 raise UserError("Stopped while another job had the model.")
         try:
-            backbone = self._models.get(model)
-            with _threads_for(model):
-                yield backbone
+            yield
         finally:
             self._turn.release()
 

@@ -43,8 +43,14 @@ def read_folders(shared: Any, data_path: Path) -> Folders:
         embeddings=Path(getattr(shared.cmd_opts, "embeddings_dir", None) or data_path / "embeddings"),
         runs=Path(runs).expanduser() if runs else ours / "runs",
         presets=ours / "presets",
+        taggers=_models_path(shared, data_path) / "train-gamma-taggers",
+        kept=ours / "kept",
         readable=_readable(shared, data_path) if is_open_to_others(shared.cmd_opts) else (),
     )
+
+
+def _models_path(shared: Any, data_path: Path) -> Path:
+    return Path(getattr(shared, "models_path", None) or data_path / "models")
 
 
 def is_open_to_others(cmd_opts: Any) -> bool:

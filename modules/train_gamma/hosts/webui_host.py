@@ -1,7 +1,7 @@
 """The WebUI as a ``Host``: its folders, its model, its progress bar and its embeddings."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +14,7 @@ from train_gamma.hosts.turns import with_turns
 from train_gamma.hosts.webui_access import read_folders
 from train_gamma.hosts.webui_publish import publish
 from train_gamma.hosts.webui_state import StateMirror
+from train_gamma.tagging.interrogator import HostInterrogator
 from train_gamma.training.config import ModelConfig
 from train_gamma.training.events import Control, Listener
 
@@ -81,6 +82,14 @@ class WebuiHost:
         mirror = self._mirror_of(control)
         mirror.title = title
         return mirror
+
+    def interrogators(self) -> Sequence[HostInterrogator]:
+        """DeepDanbooru and BLIP."""
+        return ()
+
+    def room(self, control: Control) -> AbstractContextManager[None]:
+        """The GPU without the loaded checkpoint, in the WebUI's queue."""
+        raise NotImplementedError
 
     def publish(self, embedding: Path, preview: Path | None) -> None:
         """Make ``embedding`` usable in the very next picture, with ``preview`` on its card. Not inside of a loan."""
