@@ -1,7 +1,8 @@
 """Files that are either the old one or the new one, never half of one."""
 
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,19 +25,35 @@ def write_with(path: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then rename it over ``path``.
 
     For writers that insist on a file name. The temporary file has the ending ``.tmp`` and is removed on failure.
+    Several threads may write at once.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary, mode = _new_file(path)
     try:
         write(temporary)
         _sync(temporary)
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(mode)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _new_file(beside: Path) -> tuple[Path, int]:
+    """An empty file of a new name, and the rights that a new file gets here.
+
+    The operating system takes the umask off; asking for it would change it for every thread in the meantime. Of a long
+    name only the beginning is taken, or the temporary one would be too long.
+    """
+    while True:
+        temporary = beside.with_name(f".{beside.name[:40]}.{secrets.token_hex(4)}.tmp")
+        try:
+            handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        except FileExistsError:
+            continue
+        mode = stat.S_IMODE(os.fstat(handle).st_mode)
+        os.close(handle)
+        return temporary, mode
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -46,9 +63,3 @@ def _write(path: Path, data: bytes) -> None:
 def _sync(path: Path) -> None:
     with path.open("rb+") as file:
         os.fsync(file.fileno())
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
