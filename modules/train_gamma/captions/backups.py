@@ -16,7 +16,7 @@ from train_gamma import atomic
 from train_gamma.errors import UserError
 
 RETENTION = 20
-"""So many zips are kept of each dataset; older ones are deleted."""
+"""So many zips are kept of each dataset: the first one, which has what people wrote themselves, and the newest."""
 
 _VERSION = 1
 _MANIFEST = "manifest.json"
@@ -70,7 +70,7 @@ def folder_of(backups: Path, dataset: Path) -> Path:
 
 
 def make_backup(folder: Path, dataset: Path, changes: Mapping[Path, tuple[bytes | None, bytes | None]]) -> Path:
-    """Write a zip into ``folder``, which is made if need be, and delete those that are too old.
+    """Write a zip into ``folder``, which is made if need be, and delete those between the first and the newest.
 
     Args:
         folder: where the zips of this dataset are.
@@ -91,7 +91,8 @@ def make_backup(folder: Path, dataset: Path, changes: Mapping[Path, tuple[bytes 
     manifest = {"version": _VERSION, "dataset": str(dataset), "time": now.isoformat(), "files": files}
     target = _free(folder / f"{now:%Y%m%d-%H%M%S-%f}.zip")
     atomic.write_with(target, lambda temporary: _write_zip(temporary, manifest, contents))
-    for old_zip in sorted(folder.glob("*.zip"))[:-RETENTION]:
+    others = [path for path in sorted(folder.glob("*.zip")) if path != target]  # the clock may have been put back
+    for old_zip in others[1 : len(others) - (RETENTION - 2)]:
         old_zip.unlink(missing_ok=True)
     return target
 

@@ -60,7 +60,7 @@ def write_captions(texts: Mapping[Path, str], backups: Path, dataset: Path) -> P
     """Write caption files as UTF-8, each of them either as it was or completely new at every moment.
 
     Files that hold their text already are not touched. Before the first of the others is, a zip of what they all hold,
-    or that they do not exist, is made in the dataset's folder in ``backups``; the 20 newest are kept.
+    or that they do not exist, is made in the dataset's folder in ``backups``; the first and the 19 newest are kept.
 
     Args:
         texts: what to write into which file; all of them in ``dataset``.
@@ -71,17 +71,25 @@ def write_captions(texts: Mapping[Path, str], backups: Path, dataset: Path) -> P
         The zip, or None if nothing had to be changed.
 
     Raises:
-        UserError: if a text has no UTF-8 form or an old file or the zip fails, and nothing was changed; or if some
-            files could not be written, which are named, and all others are.
+        UserError: if a text has no UTF-8 form or the zip fails, and nothing was changed; or if some files could not be
+            read or written, which are named, and all others are.
     """
     root = _absolute(dataset)
     wanted = _encoded(texts)
     changes: _Changes = {}
+    unreadable = []
     for path, new in wanted.items():
-        old = _bytes(path)
+        try:
+            old = _bytes(path)
+        except UserError as error:
+            unreadable.append(str(error))
+            continue
         if old is None or not _holds(old, new):
             changes[path] = (old, new)
-    return _apply(changes, folder_of(backups, dataset), root)
+    made = _apply(changes, folder_of(backups, dataset), root)
+    if unreadable:
+        raise UserError(f"{len(changes)} captions are written. Others are not: {_some(unreadable)}")
+    return made
 
 
 def list_backups(backups: Path, dataset: Path) -> list[Backup]:
@@ -181,8 +189,7 @@ def _bytes(path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise UserError(
-            f"'{path}' cannot be read: {error.strerror or error}, so it is not written either. Nothing was changed. "
-            "Check your rights to it."
+            f"'{path}' cannot be read: {error.strerror or error}, so it is not written either. Check your rights to it."
         ) from error
 
 
