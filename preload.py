@@ -12,6 +12,12 @@ def preload(parser: argparse.ArgumentParser) -> None:
         help="Train Gamma: the folder in which runs make their folders (default: textual_inversion/train_gamma/runs)",
     )
     parser.add_argument(
+        "--train-gamma-taggers-dir",
+        type=str,
+        default=None,
+        help="Train Gamma: the folder of models that tag pictures (default: models/train-gamma-taggers)",
+    )
+    parser.add_argument(
         "--train-gamma-readable-dir",
         type=str,
         action="append",

@@ -1,4 +1,4 @@
-// Draws a running job on the Train Gamma page and connects the page with the WebUI's txt2img tab.
+// Draws running jobs on the Train Gamma page and connects the page with the WebUI's txt2img tab.
 // Runs in the WebUI's page and in the stand-alone one. Its only global is `train_gamma`.
 
 var train_gamma = (function() {
@@ -10,24 +10,30 @@ var train_gamma = (function() {
     const RETRY_MS = 5000;
     const HIDDEN_TIMES = 5; // a page in the background asks so much less often
     const TYPING_MS = 450;
+    const CHOSEN_MS = 100; // what was chosen is in its field by then
+    const SLIDING_MS = 60; // a slider that moves is answered while it moves
     const LOST_MS = 20000; // an answer that has not come by then is not waited for
+    const RESTORE_MS = 16000; // after a page that takes so long to come, nobody would want it filled any more
     const MOST_PREVIEW_STEPS = 8;
+    const MOST_FAILED = 200;
     const SMOOTHING = 0.98; // per step, as the server smooths
     const OVER = ["finished", "stopped", "failed"];
     const LISTS_OF_TXT2IMG = ["#txt2img_textual_inversion_extra_refresh", "#txt2img_extra_refresh"];
 
     let panel = null;
-    let job = null; // the latest snapshot of the job that is shown
+    let job = null; // the latest snapshot of the training that is shown
     let points = []; // of the loss curve: [step, loss]
+    let tagPanel = null;
+    let tagJob = null; // the latest snapshot of the tagging that is shown
     let timer = 0;
-    let typing = 0;
-    let formSeen = "";
-    let formAsked = -LOST_MS;
-    let isFormNewer = false;
     const settling = {};
-    let isOpen = false;
     let asked = false;
-    let toldTenth = "";
+    const toldTenths = {};
+
+    /** What the server is asked, each by a button of its own; `live` is what the Tagger tab shows of one picture. */
+    const forms = {run: asker("refresh", LOST_MS), tag: asker("tag_refresh", LOST_MS), live: asker("tag_live", LOST_MS / 5)};
+    const OPENED_BY = {run: "restore", tag: "tag_restore"};
+    const LISTS_OF = {run: "lists", tag: "tag_lists"};
 
     // -- the page -----------------------------------------------------------------------------------------------------
 
@@ -39,8 +45,8 @@ var train_gamma = (function() {
         return app().querySelector("#train_gamma_" + name);
     }
 
-    function part(name) {
-        return panel.querySelector(`[data-tg="${name}"]`);
+    function part(name, root) {
+        return (root || panel).querySelector(`[data-tg="${name}"]`);
     }
 
     function make(tag, text, attributes) {
@@ -50,13 +56,13 @@ var train_gamma = (function() {
         return element;
     }
 
-    function say(name, text) {
-        const element = part(name);
+    function say(name, text, root) {
+        const element = part(name, root);
         if (element.textContent !== text) element.textContent = text;
     }
 
-    function show(name, visible) {
-        part(name).hidden = !visible;
+    function show(name, visible, root) {
+        part(name, root).hidden = !visible;
     }
 
     function press(name) {
@@ -64,40 +70,63 @@ var train_gamma = (function() {
         if (button) button.click();
     }
 
-    // -- the form -----------------------------------------------------------------------------------------------------
+    // -- the forms ----------------------------------------------------------------------------------------------------
 
-    function formNow() {
-        const inputs = byId("tabs").querySelectorAll("input, textarea");
-        return Array.from(inputs, input => ["checkbox", "radio"].includes(input.type) ? input.checked : input.value).join("\n");
+    function formNow(name) {
+        const tagger = byId("tab_tagger");
+        const inputs = Array.from(byId("tabs").querySelectorAll("input:not([type=file]), textarea"));
+        const own = inputs.filter(input => tagger.contains(input) === (name === "tag"));
+        return own.map(input => ["checkbox", "radio"].includes(input.type) ? input.checked : input.value).join("\n");
     }
 
-    function onInput() {
-        const now = formNow();
-        if (now !== formSeen) refresh();
-        formSeen = now;
+    function onInput(event) {
+        const name = byId("tab_tagger").contains(event.target) ? "tag" : "run";
+        const now = formNow(name), isNew = now !== forms[name].seen;
+        const isSlider = name === "tag" && event.target.type === "range";
+        forms[name].seen = now;
+        if (isSlider && event.type === "input") forms.live.refresh(SLIDING_MS);
+        else if (isNew || (isSlider && event.type === "change")) refresh(name);
     }
 
-    /** Asks the server for everything that follows from the form, when nobody has typed for a moment. */
-    function refresh() {
-        clearTimeout(typing);
-        typing = setTimeout(askForm, TYPING_MS);
-    }
+    /** Presses a button that asks the server, when nobody has typed for a moment, and one question after the other. */
+    function asker(button, lostMs) {
+        let waiting = 0, askedAt = -lostMs, isNewer = false;
 
-    // gradio 3 drops an event whose handler is still at work on the one before, so we wait for it ourselves
-    function askForm() {
-        if (Date.now() < formAsked + LOST_MS) {
-            isFormNewer = true;
-            return;
+        function refresh(wait) {
+            clearTimeout(waiting);
+            waiting = setTimeout(ask, wait);
         }
-        formAsked = Date.now();
-        isFormNewer = false;
-        press("refresh");
+
+        // gradio 3 drops an event whose handler is still at work on the one before, so we wait for it ourselves
+        function ask() {
+            const left = askedAt + lostMs - Date.now();
+            isNewer = left > 0;
+            if (isNewer) {
+                refresh(left); // an answer that never comes is not waited for
+                return;
+            }
+            askedAt = Date.now();
+            press(button);
+        }
+
+        function answered() {
+            askedAt = -lostMs;
+            if (isNewer) refresh(SLIDING_MS);
+            isNewer = false;
+        }
+
+        return {refresh, answered, seen: "", isOpen: false};
     }
 
-    /** Called when the answer to `askForm` is shown. */
-    function answered() {
-        formAsked = -LOST_MS;
-        if (isFormNewer) refresh();
+    /** Asks the server for everything that follows from a form, when nobody has typed for a moment. */
+    function refresh(name) {
+        forms[name || "run"].refresh(TYPING_MS);
+    }
+
+    /** Called when the answer to what a form asked is shown. */
+    function answered(name) {
+        forms[name].answered();
+        if (name === "tag") forms.live.refresh(0);
     }
 
     /** Resolves to the value as a list when it has stayed for a moment; never, when another one of the name came after. */
@@ -108,17 +137,23 @@ var train_gamma = (function() {
         });
     }
 
-    /** Called when the server has filled the form of a page that was just opened. */
-    function opened() {
-        isOpen = true;
-        press("lists");
-        refresh();
+    /** Called when the server has filled a form of a page that was just opened. */
+    function opened(name) {
+        forms[name].isOpen = true;
+        press(LISTS_OF[name]);
+        refresh(name);
     }
 
-    function restore(tries) {
-        if (isOpen || tries === 0) return;
-        press("restore"); // lost while gradio is still attaching its handlers, so it is tried again
-        setTimeout(() => restore(tries - 1), 2000);
+    function restore(name, wait) {
+        if (forms[name].isOpen || wait > RESTORE_MS) return;
+        press(OPENED_BY[name]); // lost while gradio is still attaching its handlers, so it is tried again
+        setTimeout(() => restore(name, 2 * wait), wait);
+    }
+
+    /** Asks for what there is to choose from. Files may have changed, so the tagger's form is answered anew too. */
+    function lookUp() {
+        for (const button of Object.values(LISTS_OF)) press(button);
+        refresh("tag");
     }
 
     // -- asking the server --------------------------------------------------------------------------------------------
@@ -133,36 +168,50 @@ var train_gamma = (function() {
         throw error;
     }
 
-    function isRunning() {
-        return job !== null && !OVER.includes(job.state);
+    function isGoing(snapshot) {
+        return snapshot !== null && !OVER.includes(snapshot.state);
     }
 
-    /** The job that runs; for a page that was just opened also one that is over, as its result may not be seen yet. */
-    async function latestJob() {
-        if (asked) return (await call("state")).job;
-        const known = await call("jobs");
+    function isRunning() {
+        return isGoing(job);
+    }
+
+    /** The job that runs; for a page that was just opened the latest of each sort, as its result may not be seen yet. */
+    async function newJobs() {
+        if (asked) {
+            const id = (await call("state")).job;
+            return id ? [id] : [];
+        }
+        const known = (await call("jobs")).jobs;
         asked = true;
-        return known.current || (known.jobs.length ? known.jobs[0].id : null);
+        const latest = [known.find(one => one.kind !== "tag"), known.find(one => one.kind === "tag")];
+        return latest.filter(one => one).map(one => one.id);
     }
 
     async function ask() {
-        if (!isRunning()) {
-            const id = await latestJob();
-            if (id && !(job && job.id === id)) take(await call(`jobs/${id}?since=0`));
+        const going = [job, tagJob].find(isGoing);
+        if (going) {
+            const since = points.length ? points[points.length - 1][0] : 0;
+            take(await call(`jobs/${going.id}?since=${going === job ? since : 0}`));
             return;
         }
-        const since = points.length ? points[points.length - 1][0] : 0;
-        take(await call(`jobs/${job.id}?since=${since}`));
+        for (const id of await newJobs()) {
+            if (![job, tagJob].some(one => one && one.id === id)) take(await call(`jobs/${id}?since=0`));
+        }
+    }
+
+    function isSeen() {
+        return [panel, tagPanel].some(one => one.offsetParent !== null);
     }
 
     async function tick() {
         let wait = RETRY_MS;
         try {
-            if (isRunning() || panel.offsetParent !== null) await ask();
+            if (isGoing(job) || isGoing(tagJob) || isSeen()) await ask();
             tellNetwork("");
-            wait = isRunning() ? RUNNING_MS : IDLE_MS;
+            wait = isGoing(job) || isGoing(tagJob) ? RUNNING_MS : IDLE_MS;
         } catch (error) {
-            if (error.status === 404 && job) job = null; // the server was started anew and knows nothing of it
+            if (error.status === 404) job = tagJob = null; // the server was started anew and knows nothing of them
             tellNetwork(networkTold(error));
         }
         clearTimeout(timer);
@@ -176,19 +225,22 @@ var train_gamma = (function() {
     }
 
     function tellNetwork(text) {
-        say("network", text);
-        show("network", text !== "");
+        for (const root of [panel, tagPanel]) {
+            say("network", text, root);
+            show("network", text !== "", root);
+        }
     }
 
-    /** Looks for a job at once. */
+    /** Looks for a job at once, be it one that was begun just now and is over already. */
     function look() {
+        asked = false;
         clearTimeout(timer);
         tick();
     }
 
-    async function command(name) {
+    async function command(name, to) {
         try {
-            await call(`jobs/${job.id}/${name}`, "POST");
+            await call(`jobs/${(to || job).id}/${name}`, "POST");
             look();
         } catch (error) {
             tellNetwork(networkTold(error));
@@ -198,6 +250,16 @@ var train_gamma = (function() {
     // -- drawing the job ----------------------------------------------------------------------------------------------
 
     function take(snapshot) {
+        if (snapshot.kind === "tag") takeTagging(snapshot);
+        else takeTraining(snapshot);
+        const others = [[panel, tagJob, "Pictures are being tagged", "Training"], [tagPanel, job, "An embedding is being trained", "Tagging"]];
+        for (const [root, other, what, waits] of others) {
+            say("other", isGoing(other) ? `${what}: ${other.title}. ${waits} can begin when that is over.` : "", root);
+            show("other", isGoing(other), root);
+        }
+    }
+
+    function takeTraining(snapshot) {
         const isNew = job === null || job.id !== snapshot.id;
         const wasRunning = isRunning();
         if (isNew) {
@@ -209,7 +271,7 @@ var train_gamma = (function() {
         points = points.concat(job.curve.filter(point => point[0] > last && point[1] !== null));
         drawState();
         drawFacts();
-        drawWarnings();
+        drawWarnings(job, panel);
         drawCurve();
         drawPreviews();
         if (wasRunning && !isRunning() && !isNew) ended();
@@ -218,27 +280,42 @@ var train_gamma = (function() {
     function ended() {
         const started = byId("train_message").querySelector(".tg-message");
         if (started) started.hidden = true; // what it says is over
-        press("lists");
+        lookUp();
         refresh();
     }
 
+    function drawHead(snapshot, root, done, total) {
+        say("state", snapshot.state, root);
+        part("state", root).dataset.state = snapshot.state;
+        say("message", snapshot.message, root);
+        const share = Math.min(1, done / Math.max(1, total));
+        const tenth = `${snapshot.id} ${snapshot.state} ${Math.floor(10 * share)}`;
+        if (tenth !== toldTenths[root.id]) say("spoken", `${snapshot.title}, ${snapshot.state}. ${snapshot.message}`, root);
+        toldTenths[root.id] = tenth;
+        show("running", true, root);
+        root.closest(".tg-side").classList.add("tg-has-job");
+        part("commands", root).hidden = !isGoing(snapshot);
+        part("bar", root).style.width = `${100 * share}%`;
+        part("bar", root).parentElement.setAttribute("aria-valuenow", Math.round(100 * share));
+    }
+
+    function drawWarnings(snapshot, root) {
+        const list = part("warnings", root);
+        if (list.children.length !== snapshot.warnings.length) {
+            list.replaceChildren(...snapshot.warnings.map(text => {
+                const item = make("li", "", {class: "tg-warning"});
+                item.append(make("strong", "Warning"), " ", make("span", text));
+                return item;
+            }));
+        }
+        list.hidden = !snapshot.warnings.length;
+    }
+
     function drawState() {
-        const running = isRunning();
-        say("state", job.state);
-        part("state").dataset.state = job.state;
-        say("message", job.message);
-        const tenth = `${job.state} ${Math.floor(10 * job.step / Math.max(1, job.total_steps))}`;
-        if (tenth !== toldTenth) say("spoken", `${job.title}, ${job.state}. ${job.message}`);
-        toldTenth = tenth;
-        show("running", true);
-        panel.closest(".tg-side").classList.add("tg-has-job");
-        part("commands").hidden = !running;
+        drawHead(job, panel, job.step, job.total_steps);
         for (const button of part("commands").children) {
             button.disabled = job.state === "stopping" || (button.dataset.tgCommand !== "stop" && job.state !== "running");
         }
-        const share = 100 * job.step / Math.max(1, job.total_steps);
-        part("bar").style.width = `${share}%`;
-        part("bar").parentElement.setAttribute("aria-valuenow", Math.round(share));
         const usable = ["finished", "stopped"].includes(job.state) && job.embedding && job.step > 0;
         show("result", usable && hasTxt2img());
     }
@@ -252,18 +329,6 @@ var train_gamma = (function() {
         say("rate", job.learning_rate === null ? "-" : String(Number(job.learning_rate.toPrecision(3))));
         say("speed", job.seconds_per_step === null ? "-" : `${Number(job.seconds_per_step.toPrecision(3))} s`);
         say("memory", bytes(job.memory_peak_bytes || job.memory_bytes));
-    }
-
-    function drawWarnings() {
-        const list = part("warnings");
-        if (list.children.length !== job.warnings.length) {
-            list.replaceChildren(...job.warnings.map(text => {
-                const item = make("li", "", {class: "tg-warning"});
-                item.append(make("strong", "Warning"), " ", make("span", text));
-                return item;
-            }));
-        }
-        list.hidden = !job.warnings.length;
     }
 
     function drawPreviews() {
@@ -300,6 +365,58 @@ var train_gamma = (function() {
         dialog.addEventListener("close", () => dialog.remove());
         panel.append(dialog);
         dialog.showModal();
+    }
+
+    // -- drawing a tagging --------------------------------------------------------------------------------------------
+
+    function takeTagging(snapshot) {
+        const wasGoing = tagJob === null || tagJob.id !== snapshot.id || isGoing(tagJob);
+        tagJob = snapshot;
+        drawHead(tagJob, tagPanel, tagJob.done, tagJob.total);
+        part("cancel", tagPanel).disabled = tagJob.state === "stopping";
+        const left = isGoing(tagJob) ? duration(tagJob.eta_seconds) : "-";
+        const facts = {
+            done: `${tagJob.done} of ${tagJob.total}`,
+            eta: left,
+            seconds: duration(tagJob.seconds),
+            speed: tagJob.per_second ? `${Number(tagJob.per_second.toPrecision(3))} per s` : "-",
+            device: tagJob.device || "-",
+        };
+        for (const [name, text] of Object.entries(facts)) say(name, text, tagPanel);
+        drawWarnings(tagJob, tagPanel);
+        drawResult(isGoing(tagJob) ? null : tagJob.result);
+        if (!wasGoing || isGoing(tagJob)) return;
+        const started = byId("tag_message").querySelector(".tg-message");
+        if (started) started.hidden = true; // what it says is over
+        lookUp();
+    }
+
+    function drawResult(result) {
+        const counts = part("counts", tagPanel), failed = result ? result.failed : [];
+        const told = result ? [["Captions written", result.written], ["Of them merged", result.merged], ["Skipped", result.skipped], ["Unchanged", result.unchanged], ["Failed", failed.length]] : [];
+        counts.replaceChildren(...told.filter(([, count]) => count).map(([name, count]) => {
+            const fact = make("div");
+            fact.append(make("dt", name), make("dd", String(count)));
+            return fact;
+        }));
+        counts.hidden = !counts.children.length;
+        const items = failed.slice(0, MOST_FAILED).map(one => {
+            const item = make("li", "", {class: "tg-error"});
+            if (!one.reason.includes(one.path)) item.append(make("strong", one.path), " ");
+            item.append(make("span", one.reason));
+            return item;
+        });
+        if (failed.length > MOST_FAILED) items.push(make("li", `And ${failed.length - MOST_FAILED} more.`));
+        part("failed", tagPanel).replaceChildren(...items);
+        show("failures", failed.length > 0, tagPanel);
+        show("result", Boolean(result && result.backup), tagPanel);
+    }
+
+    function showBackups() {
+        const group = byId("group_tag_backups"), heading = group.querySelector(".label-wrap");
+        if (!heading.classList.contains("open")) heading.click();
+        group.scrollIntoView({block: "center"});
+        heading.focus();
     }
 
     // -- the loss curve -----------------------------------------------------------------------------------------------
@@ -480,6 +597,8 @@ var train_gamma = (function() {
     // -- start --------------------------------------------------------------------------------------------------------
 
     const COMMANDS = {
+        cancel: () => command("stop", tagJob),
+        backups: showBackups,
         stop: () => command("stop"),
         save: () => command("save"),
         preview: () => command("preview"),
@@ -504,28 +623,30 @@ var train_gamma = (function() {
     }
 
     function start() {
-        panel = byId("run");
-        for (const button of panel.querySelectorAll("[data-tg-command]")) {
+        [panel, tagPanel] = [byId("run"), byId("tagging")];
+        const tabs = byId("tabs");
+        for (const button of tabs.querySelectorAll("[data-tg-command]")) {
             button.addEventListener("click", COMMANDS[button.dataset.tgCommand]);
         }
-        const tabs = byId("tabs");
-        for (const event of ["input", "change", "focusout"]) tabs.addEventListener(event, onInput);
+        for (const event of ["input", "change"]) tabs.addEventListener(event, onInput);
+        // gradio 3 writes what was chosen of a dropdown into its field only when the field has been left
+        tabs.addEventListener("focusout", event => setTimeout(onInput, CHOSEN_MS, event));
         tabs.parentElement.classList.toggle("tg-beside-txt2img", hasTxt2img());
         document.addEventListener("visibilitychange", () => {
             if (document.hidden) return;
-            press("lists");
+            lookUp();
             look();
         });
         reachAccordions();
-        restore(5);
+        for (const name of Object.keys(OPENED_BY)) restore(name, 2000);
         tick();
     }
 
     function waitForPage(ms) {
-        if (byId("run") && byId("refresh")) start();
+        if (byId("run") && byId("tagging") && byId("tag_refresh")) start();
         else setTimeout(waitForPage, ms, Math.min(2000, ms + 50)); // a tab that is hidden in the settings never comes
     }
 
     waitForPage(200);
-    return {refresh, answered, settled, opened, look, addPrompt};
+    return {refresh, answered, settled, opened, look, lookUp, addPrompt};
 })();

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from train_gamma.errors import UserError
-from train_gamma.jobs import BusyError, Job, Jobs, Record
+from train_gamma.jobs import BusyError, Job, Jobs, Record, TagRecord
 from train_gamma.jobs.curve import Curve
 from train_gamma.jobs.jobs import KEPT
 from train_gamma.jobs.memory import memory_in_use
 from train_gamma.jobs.record import MOST_WARNINGS, SMOOTHING, SPEED_STEPS
+from train_gamma.jobs.tag_record import Failed, Loading, Looked, Tagged, Writing
 from train_gamma.training.events import (
     Evaluated,
     Finished,
@@ -349,3 +350,93 @@ def test_a_bug_is_logged_under_the_projects_name(caplog: pytest.LogCaptureFixtur
     with caplog.at_level(logging.WARNING, logger="train_gamma"):
         ended(Jobs().start("train", "x", lambda hear, control: 1 / 0))
     assert {entry.name for entry in caplog.records} == {"train_gamma"}
+
+
+# -- tagging ----------------------------------------------------------------------------------------------------------
+
+TAG_KEYS = {
+    *("id", "kind", "title", "state", "message", "what", "done", "total", "seconds", "eta_seconds", "per_second"),
+    *("device", "result", "warnings"),
+}
+RESULT_KEYS = {"written", "new", "replaced", "merged", "filled", "skipped", "unchanged", "backup", "failed"}
+
+
+def test_a_tagging_goes_through_its_states() -> None:
+    jobs, gates = Jobs(), [threading.Event() for _ in range(5)]
+    reached = threading.Semaphore(0)
+    events = (
+        Loading("Downloading a model", 12_400_000, 379_000_000),
+        Looked("Tags", 8, 24, 8, "CPU"),
+        Failed(Path("bad.png"), "'bad.png' is damaged."),
+        Writing(23),
+        Tagged(written=23, new=20, merged=3, skipped=2, backup="before.zip"),
+    )
+
+    def work(hear: Any, control: Any) -> str:
+        for gate, event in zip(gates, events, strict=True):
+            reached.release()
+            gate.wait(PATIENCE_S)
+            hear(event)
+        return "See before.zip."
+
+    job = jobs.start("tag", "cats", work, TagRecord())
+    seen = []
+    for gate in gates:
+        assert reached.acquire(timeout=PATIENCE_S)
+        shown = job.snapshot()
+        seen.append((shown["state"], shown["message"]))
+        assert (set(shown), set(shown["result"])) == (TAG_KEYS, RESULT_KEYS)
+        with pytest.raises(BusyError, match="'cats' is being tagged"):
+            jobs.refuse_when_busy()
+        gate.set()
+    shown = ended(job)
+    assert seen == [
+        ("waiting", "Waiting."),
+        ("preparing", "Downloading a model: 12 of 379 MB."),
+        ("running", "Tags: 8 of 24 pictures."),
+        ("running", "Tags: 8 of 24 pictures."),
+        ("running", "Writing the captions of 23 pictures."),
+    ]
+    assert shown["state"] == "finished"
+    assert shown["message"] == (
+        "Done: 8 pictures; 23 captions written; 3 of them merged, 2 skipped. 1 could not be tagged. See before.zip."
+    )
+    assert shown["result"]["failed"] == [{"path": "bad.png", "reason": "'bad.png' is damaged."}]
+    assert (job.run, job.seconds_per_picture) == (None, None)  # no training takes them for its own
+    json.dumps(shown, allow_nan=False)
+
+
+def test_a_tagging_that_was_stopped_says_what_is_written() -> None:
+    def work(hear: Any, control: Any) -> None:
+        control.stop()
+        hear(Looked("Tags", 8, 24, 8, "CPU"))
+        assert job.state == "stopping"
+        hear(Tagged(written=1, stopped=True))
+
+    job = Job("tag", "cats", TagRecord())
+    job.do(work)
+    shown = ended(job)
+    assert shown["state"] == "stopped"
+    assert shown["message"] == "Stopped after 8 of 24 pictures; 1 caption written."
+
+
+def test_the_time_left_is_that_of_the_model_and_not_of_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 0.0, 2.0, 4.0, 100.0])
+    monkeypatch.setattr("train_gamma.jobs.tag_record.time.monotonic", lambda: next(clock))
+    record = TagRecord()
+    record(Looked("Tags", 900, 1000))  # known already
+    record(Looked("Tags", 900, 1000, 0, "CPU"))
+    assert (record.snapshot()["per_second"], record.snapshot()["eta_seconds"]) == (None, None)
+    record(Looked("Tags", 910, 1000, 10, "CPU"))
+    record(Looked("Tags", 920, 1000, 20, "CPU"))
+    shown = record.snapshot()
+    assert (shown["per_second"], shown["eta_seconds"]) == (5.0, 16.0)
+    record(Looked("Sentences", 1, 1000, 0, "CPU"))
+    assert record.snapshot()["per_second"] is None  # another model, which may be slower
+
+
+def test_warnings_of_a_tagging_do_not_pile_up() -> None:
+    record = TagRecord()
+    for k in range(MOST_WARNINGS + 50):
+        record(Warned(k, str(k)))
+    assert record.snapshot()["warnings"] == [str(k) for k in range(50, MOST_WARNINGS + 50)]

@@ -1,6 +1,7 @@
 """Train the demo on several drawn characters and print a table of how well each was learned.
 
-Usage: ``python tools/benchmark_identity.py WORK [--seeds 9000 9001 ...] [--set section.key=value ...]``
+Usage: ``python tools/benchmark_identity.py WORK [--seeds 9000 9001 ...] [--set section.key=value ...]``, and
+``--from-pictures`` for captions by the miniature tagger.
 A character that has its outcome in WORK already is not trained again.
 """
 
@@ -17,8 +18,9 @@ sys.path.insert(0, str(ROOT / "modules"))
 
 from train_gamma.cli.configuration import parse_changes  # noqa: E402
 from train_gamma.cli.progress import TerminalProgress  # noqa: E402
-from train_gamma.demo.benchmark import described_identity, run_demo  # noqa: E402
+from train_gamma.demo.benchmark import described_identity, run_demo, train_and_measure  # noqa: E402
 from train_gamma.demo.judge import Judge  # noqa: E402
+from train_gamma.demo.tagging import draw_and_tag  # noqa: E402
 from train_gamma.demo.world import BENCHMARK_SEEDS, IDENTITY, random_character, tags  # noqa: E402
 from train_gamma.hosts.load_checkpoint import load_backbone  # noqa: E402
 from train_gamma.training.config import ModelConfig  # noqa: E402
@@ -33,17 +35,26 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(BENCHMARK_SEEDS))
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE")
+    parser.add_argument("--from-pictures", action="store_true", help="captions by the miniature tagger")
     arguments = parser.parse_args()
     backbone = load_backbone(ModelConfig(path="miniature"))
-    results = {seed: measure(backbone, seed, arguments.work, parse_changes(arguments.set)) for seed in arguments.seeds}
+    changes = parse_changes(arguments.set)
+    results = {
+        seed: measure(backbone, seed, arguments.work, changes, arguments.from_pictures) for seed in arguments.seeds
+    }
     print(table(results))
 
 
-def measure(backbone: Any, seed: int, work: Path, changes: dict[str, Any]) -> dict[str, float]:
+def measure(
+    backbone: Any, seed: int, work: Path, changes: dict[str, Any], from_pictures: bool = False
+) -> dict[str, float]:
     """The figures of one character."""
     kept = work / f"{seed}.json"
     if not kept.exists():
-        outcome, _ = run_demo(seed, work / str(seed), backbone, TerminalProgress(quiet=True), Control(), changes)
+        if from_pictures:
+            print(draw_and_tag(seed, work / str(seed)).story(), flush=True)
+        way = train_and_measure if from_pictures else run_demo
+        outcome, _ = way(seed, work / str(seed), backbone, TerminalProgress(quiet=True), Control(), changes)
         described = described_identity(backbone, Judge.load(), random_character(seed))
         kept.write_text(json.dumps({**asdict(outcome), "described": described}), "utf-8")
         print(f"{seed}: {outcome.summary()}, described {described:.2f}, {outcome.contact_sheet}", flush=True)

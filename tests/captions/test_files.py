@@ -133,9 +133,9 @@ def test_backups_are_listed_newest_first_for_each_dataset_alone(dataset, backups
     assert list_backups(backups, tmp_path) == []
 
 
-def test_the_newest_twenty_are_kept(dataset, backups):
+def test_the_first_and_the_newest_nineteen_are_kept(dataset, backups):
     made = [write_captions({dataset / "a.txt": str(n)}, backups, dataset) for n in range(RETENTION + 3)]
-    assert [backup.path for backup in list_backups(backups, dataset)] == made[:2:-1]
+    assert [backup.path for backup in list_backups(backups, dataset)] == [*made[:3:-1], made[0]]
     assert RETENTION == 20
 
 
@@ -162,12 +162,12 @@ def test_one_file_that_cannot_be_written_does_not_keep_the_others_from_it(datase
     assert str(list_backups(backups, dataset)[0].path) in str(raised.value)
 
 
-def test_a_folder_in_place_of_a_caption_is_told_before_anything_is_changed(dataset, backups):
+def test_a_folder_in_place_of_a_caption_is_told_and_the_others_are_written(dataset, backups):
     (dataset / "a.txt").write_text("old", "utf-8")
     (dataset / "b.txt").mkdir()
     with pytest.raises(UserError, match=r"b\.txt' cannot be read"):
         write_captions({dataset / "a.txt": "new", dataset / "b.txt": "new"}, backups, dataset)
-    assert contents(dataset) == {"a.txt": b"old"}
+    assert contents(dataset) == {"a.txt": b"new"}
 
 
 def test_half_a_character_is_told(dataset, backups):

@@ -241,7 +241,12 @@ class FakeHost:
             "launch_utils": {"git_tag": lambda: "v1.9.4"},
             "script_callbacks": {name: self._adder(name) for name in CALLBACKS},
             "scripts": {"scripts_data": self.scripts},
-            "devices": {"device": torch.device("cpu")},
+            "devices": {
+                "device": torch.device("cpu"),
+                "device_interrogate": torch.device("cpu"),
+                "torch_gc": lambda: None,
+            },
+            "lowvram": {"send_everything_to_cpu": lambda: None},
             "textual_inversion": {},
             "textual_inversion.textual_inversion": {"Embedding": HostEmbedding},
         }

@@ -21,13 +21,17 @@ def test_files_belong_into_the_data_folder(host: FakeHost) -> None:
     assert folders.embeddings == host.embeddings
     assert folders.runs.is_relative_to(host.folder / "textual_inversion")
     assert folders.presets.is_relative_to(host.folder / "textual_inversion")
+    assert folders.kept.is_relative_to(host.folder / "textual_inversion")
+    assert folders.taggers.parent == host.folder / "models"  # where the host has all of its models
 
 
-def test_the_flag_goes_before_the_setting(host: FakeHost) -> None:
-    host.opts.data["train_gamma_runs_dir"] = "/from/the/setting"
-    assert read_folders(shared_of(host), host.folder).runs == Path("/from/the/setting")
-    flagged = read_folders(shared_of(host, train_gamma_runs_dir="/from/the/flag"), host.folder)
-    assert flagged.runs == Path("/from/the/flag")
+@pytest.mark.parametrize("name", ["runs", "taggers"])
+def test_the_flag_goes_before_the_setting(host: FakeHost, name: str) -> None:
+    key = f"train_gamma_{name}_dir"
+    host.opts.data[key] = "/from/the/setting"
+    assert getattr(read_folders(shared_of(host), host.folder), name) == Path("/from/the/setting")
+    flagged = read_folders(shared_of(host, **{key: "/from/the/flag"}), host.folder)
+    assert getattr(flagged, name) == Path("/from/the/flag")
 
 
 def test_settings_that_were_never_added_have_their_defaults(host: FakeHost) -> None:
@@ -95,7 +99,7 @@ def test_paths_in_settings_are_fixed_where_other_machines_reach_the_page(
     assert host.opts.described["train_gamma_readable_folders"].component_args.get("visible", True)
     monkeypatch.setattr(host.cmd_opts, "listen", True, raising=False)
     add_settings()
-    for key in ("train_gamma_readable_folders", "train_gamma_runs_dir"):
+    for key in ("train_gamma_readable_folders", "train_gamma_runs_dir", "train_gamma_taggers_dir"):
         # the host refuses to set what is not visible (modules/options.py, Options.__setattr__)
         assert host.opts.described[key].component_args["visible"] is False
     assert all(option.section == ("train_gamma", "Train Gamma") for option in host.opts.described.values())

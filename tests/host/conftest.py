@@ -3,7 +3,7 @@
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,3 +55,16 @@ def webui(webui_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
     assert shared.sd_model is not None
     return shared
+
+
+@pytest.fixture
+def shoot(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Any, str], None]:
+    """Takes a screenshot, into the folder given by ``--shots``."""
+    folder = Path(request.config.getoption("--shots") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def take(page: Any, name: str) -> None:
+        page.evaluate("window.scrollTo(0, 0)")
+        page.screenshot(path=str(folder / f"{name}.png"))
+
+    return take

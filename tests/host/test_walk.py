@@ -3,7 +3,6 @@
 import io
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,19 +14,6 @@ from tests.host.stories import new_name
 from train_gamma.demo.judge import Judge
 from train_gamma.demo.samples import SAMPLE_CHARACTER
 from train_gamma.demo.world import random_character
-
-
-@pytest.fixture
-def shoot(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Any, str], None]:
-    """Takes a screenshot, into the folder given by ``--shots``."""
-    folder = Path(request.config.getoption("--shots") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def take(page: Any, name: str) -> None:
-        page.evaluate("window.scrollTo(0, 0)")
-        page.screenshot(path=str(folder / f"{name}.png"))
-
-    return take
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -54,16 +40,16 @@ def test_create_train_interrupt_resume_and_generate(
         page.wait_for_timeout(2500)
         shoot(page, f"{theme}-3-train")
         page.click("#train_gamma_train")
-        page.wait_for_selector('[data-tg="state"]:text("running")')
+        page.wait_for_selector('#train_gamma_run [data-tg="state"]:text("running")')
         wait_for_step(page, 100)
         shoot(page, f"{theme}-4-running")
         page.click('[data-tg-command="stop"]')
-        page.wait_for_selector('[data-tg="state"]:text("stopped")')
+        page.wait_for_selector('#train_gamma_run [data-tg="state"]:text("stopped")')
         shoot(page, f"{theme}-5-stopped")
         resume(page)
         wait_for_step(page, 160)
         shoot(page, f"{theme}-6-resumed")
-        page.wait_for_selector('[data-tg="state"]:text("finished")', timeout=400_000)
+        page.wait_for_selector('#train_gamma_run [data-tg="state"]:text("finished")', timeout=400_000)
         page.wait_for_timeout(1500)
         shoot(page, f"{theme}-7-finished")
         page.click('[data-tg-command="send"]')
@@ -110,11 +96,11 @@ def test_the_way_without_a_mouse(server: Server) -> None:
         page.wait_for_timeout(3000)
         tab_to(page, "#train_gamma_train")
         page.keyboard.press("Enter")
-        page.wait_for_selector('[data-tg="state"]:text("running")')
+        page.wait_for_selector('#train_gamma_run [data-tg="state"]:text("running")')
         wait_for_step(page, 3)
         tab_to(page, '[data-tg-command="stop"]')
         page.keyboard.press("Enter")
-        page.wait_for_selector('[data-tg="state"]:text("stopped")')
+        page.wait_for_selector('#train_gamma_run [data-tg="state"]:text("stopped")')
 
 
 def tab_to(page: Any, selector: str) -> None:
@@ -138,9 +124,9 @@ def wait_for_step(page: Any, step: int) -> None:
     """Wait until the progress panel shows that step, or a later one."""
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
-        shown = page.locator('[data-tg="step"]').inner_text().split(" of ")[0]
-        state = page.locator('[data-tg="state"]').inner_text()
-        assert state != "failed", page.locator('[data-tg="message"]').inner_text()
+        shown = page.locator('#train_gamma_run [data-tg="step"]').inner_text().split(" of ")[0]
+        state = page.locator('#train_gamma_run [data-tg="state"]').inner_text()
+        assert state != "failed", page.locator('#train_gamma_run [data-tg="message"]').inner_text()
         if shown.isdigit() and int(shown) >= step:
             return
         page.wait_for_timeout(300)
@@ -155,7 +141,7 @@ def resume(page: Any) -> None:
     page.locator("#train_gamma_run_name ul li").first.click()
     page.wait_for_timeout(1500)
     page.click("#train_gamma_run_resume")
-    page.wait_for_selector('[data-tg="state"]:text("running")')
+    page.wait_for_selector('#train_gamma_run [data-tg="state"]:text("running")')
 
 
 def generate(page: Any) -> list[Image.Image]:

@@ -40,7 +40,7 @@ def build(service: Service, txt2img: Any = None) -> Any:
 
 def components(page: Any) -> list[Any]:
     """Everything on the page that people can change or press, without the rows and tabs around it."""
-    names = ("textbox", "number", "slider", "dropdown", "checkbox", "radio", "button")
+    names = ("textbox", "number", "slider", "dropdown", "checkbox", "checkboxgroup", "radio", "button", "image")
     return [block for block in page.blocks.values() if block.get_block_name() in names]
 
 

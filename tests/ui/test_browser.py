@@ -1,10 +1,6 @@
 """The page in a browser, served by the stand-alone app: typing, training, watching, coming back, and being cut off."""
 
-import socket
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,45 +11,16 @@ from tests.worlds import write_pictures
 from train_gamma.service import Service
 
 pytest.importorskip("gradio", reason="the page needs gradio: pip install gradio==4.40.0")
-uvicorn = pytest.importorskip("uvicorn", reason="the page is served by uvicorn: pip install uvicorn")
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
+pytest.importorskip("uvicorn", reason="the page is served by uvicorn: pip install uvicorn")
+pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+from tests.ui.browsing import CHROMIUM, Served, choose, fill, page_of
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not CHROMIUM.is_file(), reason=f"needs Chromium at {CHROMIUM}: apt-get install chromium"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
-
-
-class Served:
-    """The app on a port of its own, which can be stopped and started again."""
-
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/"
-        self.token = "a token"
-
-    def start(self) -> None:
-        from train_gamma.api import AccessRules
-        from train_gamma.hosts.standalone_app import make_app
-
-        app = make_app(self.service, AccessRules({}, False, self.token))
-        config = uvicorn.Config(app, port=self.port, log_level="error", timeout_graceful_shutdown=1)
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.05)
-
-    def stop(self) -> None:
-        self._server.should_exit = self._server.force_exit = True
-        self._thread.join(20)
 
 
 @pytest.fixture
@@ -71,47 +38,8 @@ def served(host: SmallHost) -> Iterator[Served]:
     made.stop()
 
 
-@pytest.fixture
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield opened
-        opened.close()
-
-
-@contextmanager
-def page_of(browser: Any, served: Served) -> Iterator[Any]:
-    """A page whose form is filled; errors of its script fail the test."""
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    page.set_default_timeout(20_000)
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.goto(served.url)
-    page.wait_for_selector("#train_gamma_create_name_check p", state="attached")
-    yield page
-    page.close()
-    assert problems == []
-
-
-def fill(page: Any, name: str, value: str) -> None:
-    page.locator(f"#train_gamma_{name}").locator("textarea, input[type=number], input").first.fill(value)
-
-
-def choose(page: Any, name: str, value: str) -> None:
-    """Type into a dropdown, key by key, and leave it, which closes its list."""
-    box = page.locator(f"#train_gamma_{name} input").first
-    box.click()
-    box.press_sequentially(value)
-    page.keyboard.press("Enter")
-    page.locator("#train_gamma_dataset_folder input").focus()
-
-
 def open_train(page: Any) -> None:
     page.locator("#train_gamma_tabs button", has_text="Train").first.click()
-
-
-def told(page: Any, name: str) -> str:
-    return str(page.locator(f"#train_gamma_{name}").first.inner_text())
 
 
 def part(page: Any, name: str) -> Any:
@@ -164,7 +92,7 @@ def test_a_run_is_watched_commanded_and_found_again(browser: Any, served: Served
         prepare(page, host.folders.runs.parent, 40)
         page.wait_for_selector("#train_gamma_derived >> text=40")
         page.locator("#train_gamma_train").click()
-        page.wait_for_selector('[data-tg="state"] >> text=running')
+        page.wait_for_selector('#train_gamma_run [data-tg="state"] >> text=running')
         page.wait_for_selector('[data-tg="step"] >> text=of 40')
         page.wait_for_selector('[data-tg="plot"] svg path.tg-raw')
         page.wait_for_selector('[data-tg="pictures"] img')
@@ -185,17 +113,17 @@ def test_a_run_is_watched_commanded_and_found_again(browser: Any, served: Served
             assert second.locator("#train_gamma_embedding input").first.input_value() == "tg-browser"
             assert second.locator("#train_gamma_training_max_steps input").input_value() == "40"
             second.locator('[data-tg-command="stop"]').click()
-            second.wait_for_selector('[data-tg="state"] >> text=stopping')
+            second.wait_for_selector('#train_gamma_run [data-tg="state"] >> text=stopping')
             host.backbone.go.set()
-            second.wait_for_selector('[data-tg="state"] >> text=stopped')
-        page.wait_for_selector('[data-tg="state"] >> text=stopped')
+            second.wait_for_selector('#train_gamma_run [data-tg="state"] >> text=stopped')
+        page.wait_for_selector('#train_gamma_run [data-tg="state"] >> text=stopped')
         assert "everything is saved" in part(page, "message").inner_text()
         assert not page.locator('[data-tg-command="stop"]').is_visible()
         assert not page.locator('[data-tg-command="send"]').is_visible(), "there is no txt2img here"
 
     with page_of(browser, served) as page:  # whoever comes later sees how it ended
         open_train(page)
-        page.wait_for_selector('[data-tg="state"] >> text=stopped')
+        page.wait_for_selector('#train_gamma_run [data-tg="state"] >> text=stopped')
         page.wait_for_selector("#train_gamma_embedding_told >> text=steps trained.")
 
 
@@ -215,9 +143,11 @@ def test_a_server_that_is_away_is_told_and_found_again(browser: Any, served: Ser
     with page_of(browser, served) as page:
         open_train(page)
         served.stop()
-        page.wait_for_selector('[data-tg="network"] >> text=The server is not reachable, trying again.')
+        page.wait_for_selector(
+            '#train_gamma_run [data-tg="network"] >> text=The server is not reachable, trying again.'
+        )
         served.start()
-        page.wait_for_selector('[data-tg="network"]', state="hidden")
+        page.wait_for_selector('#train_gamma_run [data-tg="network"]', state="hidden")
 
 
 def test_presets_fill_the_form_and_show_what_they_make_act(browser: Any, served: Served) -> None:

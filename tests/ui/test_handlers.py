@@ -11,6 +11,7 @@ import pytest
 from tests.service.small_host import SmallHost, done
 from train_gamma.embedding.files import read_embedding
 from train_gamma.errors import UserError
+from train_gamma.training.config import ModelConfig
 
 pytest.importorskip("gradio", reason="the page needs gradio: pip install gradio==4.40.0")
 
@@ -149,7 +150,7 @@ def test_train_without_a_name_or_with_a_bad_number_says_so(page: Filled) -> None
 
 
 def test_train_while_a_job_runs_is_refused(page: Filled) -> None:
-    backbone = page.service.host.look(page.form.config(page.values()).model)
+    backbone = page.service.host.look(ModelConfig())
     backbone.hold_at = 1  # type: ignore[attr-defined]
     train(page, "tg-new")
     assert backbone.reached.wait(20)  # type: ignore[attr-defined]
@@ -165,7 +166,7 @@ def test_check_reports_without_starting(page: Filled) -> None:
 
 
 def test_a_stopped_run_is_resumed_with_more_steps(page: Filled) -> None:
-    backbone: Any = page.service.host.look(page.form.config(page.values()).model)
+    backbone: Any = page.service.host.look(ModelConfig())
     backbone.hold_at = 2
     train(page, "tg-new", training__max_steps=6)
     assert backbone.reached.wait(20)

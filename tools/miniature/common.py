@@ -8,7 +8,7 @@ import math
 import random
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
@@ -157,15 +157,15 @@ def caption(values: Mapping[str, str], rng: random.Random, empty: float = 0.09) 
 class Clock:
     """Shares out a time budget: the learning rate follows the part of the budget that is spent, also over restarts."""
 
-    def __init__(self, minutes: float, spent: float = 0.0) -> None:
+    def __init__(self, minutes: float, spent: float = 0.0, of: Callable[[], float] = time.monotonic) -> None:
         self._budget = minutes * 60
         self._spent = spent
-        self._since = time.monotonic()
+        self._now, self._since = of, of()
 
     @property
     def spent(self) -> float:
         """Seconds of training so far."""
-        return self._spent + time.monotonic() - self._since
+        return self._spent + self._now() - self._since
 
     @property
     def done(self) -> float:

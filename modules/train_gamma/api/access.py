@@ -60,7 +60,7 @@ async def check_access(request: Request) -> None:
     """
     rules: AccessRules = request.app.state.train_gamma_access
     token = request.headers.get(TOKEN_HEADER, "")
-    if not token and request.method == "GET" and "/previews/" in request.url.path:
+    if not token and request.method == "GET" and _is_picture(request.url.path):
         token = request.query_params.get("token", "")
     if not rules.allow(token, request.headers.get("Authorization", "")):
         raise HTTPException(
@@ -72,6 +72,10 @@ async def check_access(request: Request) -> None:
             "The header Origin names another site than Host, so the request is not taken. Send it from the page "
             f"itself, without Origin, or with the page's {TOKEN_HEADER}.",
         )
+
+
+def _is_picture(path: str) -> bool:
+    return "/previews/" in path or path.endswith("/tag/thumbnail")
 
 
 def _is_from_elsewhere(headers: Mapping[str, str]) -> bool:

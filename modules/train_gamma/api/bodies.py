@@ -35,3 +35,48 @@ class PresetValues:
     """Settings to keep under a name."""
 
     values: Nested = field(default_factory=dict)
+
+
+Flat = dict[str, Any]
+"""Settings of a tagging run, ``{"folder": "D:/cats", "general_threshold": 0.3}``; what is missing has its default. See
+/tag/options."""
+
+
+@dataclass
+class TagRequest:
+    """Settings of a tagging run; what is missing has its default."""
+
+    config: Flat = field(default_factory=dict)
+
+
+@dataclass
+class LiveRequest:
+    """Settings of a tagging run, and which picture of the folder to show, counted from 0."""
+
+    config: Flat = field(default_factory=dict)
+    picture: int = 0
+
+
+@dataclass
+class PictureRequest:
+    """A picture to look at, as base64 of the file or as a data URL, and settings."""
+
+    image: str
+    config: Flat = field(default_factory=dict)
+
+
+@dataclass
+class RestoreRequest:
+    """Captions to put back: the folder of the pictures, and the name of what was kept."""
+
+    folder: str
+    name: str
+
+
+@dataclass
+class ForeignRequest:
+    """What the tagger extension that others are written for takes."""
+
+    image: str = ""
+    model: str = ""
+    threshold: float = 0.35

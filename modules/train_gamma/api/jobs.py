@@ -11,7 +11,8 @@ from train_gamma.jobs import Job
 from train_gamma.service.places import UnknownError
 from train_gamma.training.config_reading import from_dict
 
-SHORT = ("id", "kind", "title", "state", "message", "run", "embedding", "step", "total_steps")
+SHORT = ("id", "kind", "title", "state", "message", "run", "embedding", "step", "total_steps", "done", "total")
+"""Those of a job's keys that the list has, as far as the job has them."""
 WITHOUT_CURVE = 2**62
 """A step that no run reaches."""
 
@@ -32,7 +33,7 @@ def list_jobs(request: Request) -> dict[str, Any]:
     current, shown = jobs.current, [job.snapshot(WITHOUT_CURVE) for job in jobs.all()]
     return {
         "current": None if current is None else current.id,
-        "jobs": [{key: content[key] for key in SHORT} for content in shown],
+        "jobs": [{key: content[key] for key in SHORT if key in content} for content in shown],
     }
 
 
@@ -42,7 +43,7 @@ def get_job(request: Request, job: str, since: int = 0) -> dict[str, Any]:
 
 
 def stop(request: Request, job: str) -> dict[str, Any]:
-    """End a job after its current step, with everything saved."""
+    """End a job after its current step or batch, with everything saved."""
     found = find_job(request, job)
     found.control.stop()
     return {"state": found.state}

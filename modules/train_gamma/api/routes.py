@@ -5,9 +5,10 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 
-from train_gamma.api import asking, files, jobs
+from train_gamma.api import asking, files, jobs, tags
 from train_gamma.api.access import AccessRules, check_access
 from train_gamma.api.answers import answering
+from train_gamma.api.foreign_tagger import add_foreign_routes
 from train_gamma.service import Service
 
 PREFIX = "/train-gamma/v1"
@@ -39,14 +40,26 @@ ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("GET", "/presets/{name}", files.get_preset),
     ("PUT", "/presets/{name}", files.save_preset),
     ("DELETE", "/presets/{name}", files.delete_preset),
+    ("GET", "/taggers", tags.list_taggers),
+    ("POST", "/taggers/unload", tags.unload),
+    ("GET", "/tag/options", tags.options),
+    ("POST", "/tag/plan", tags.plan),
+    ("POST", "/tag/live", tags.live),
+    ("POST", "/tag/proposals", tags.proposals),
+    ("POST", "/tag", tags.tag),
+    ("POST", "/tag/picture", tags.look_at_picture),
+    ("GET", "/tag/thumbnail", tags.thumbnail),
+    ("GET", "/tag/backups", tags.list_backups),
+    ("POST", "/tag/backups", tags.restore),
 )
 
 
 def add_routes(app: FastAPI, service: Service, guard: AccessRules) -> None:
-    """Add the API to an app, which may be running already."""
+    """Add the API to an app, which may be running already, and the routes of another tagger if nobody serves them."""
     app.state.train_gamma_service = service
     app.state.train_gamma_access = guard
     router = APIRouter(prefix=PREFIX, tags=["Train Gamma"], dependencies=[Depends(check_access)])
     for method, path, route in ROUTES:
         router.add_api_route(path, answering(route), methods=[method], name=f"train_gamma_{route.__name__}")
     app.include_router(router)
+    add_foreign_routes(app)

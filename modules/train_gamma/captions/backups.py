@@ -92,7 +92,7 @@ def make_backup(folder: Path, dataset: Path, changes: Mapping[Path, tuple[bytes 
     target = _free(folder / f"{now:%Y%m%d-%H%M%S-%f}.zip")
     atomic.write_with(target, lambda temporary: _write_zip(temporary, manifest, contents))
     others = [path for path in sorted(folder.glob("*.zip")) if path != target]  # the clock may have been put back
-    for old_zip in others[1 : len(others) - (RETENTION - 2)]:
+    for old_zip in others[1 : max(1, len(others) - (RETENTION - 2))]:
         old_zip.unlink(missing_ok=True)
     return target
 

@@ -17,6 +17,11 @@ def add_commands(commands: Any) -> None:
     demo.add_argument(
         "--out", type=Path, default=Path("demo-run"), metavar="DIR", help="folder for everything it makes"
     )
+    demo.add_argument(
+        "--from-pictures",
+        action="store_true",
+        help="draw pictures without captions, and let the built-in miniature tagger write them",
+    )
     demo.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     demo.set_defaults(run=run)
 
@@ -27,7 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     from train_gamma.cli.progress import TerminalProgress
     from train_gamma.cli.training import interruptible
-    from train_gamma.demo.benchmark import run_demo
+    from train_gamma.demo.benchmark import run_demo, train_and_measure
+    from train_gamma.demo.tagging import draw_and_tag
     from train_gamma.hosts.load_checkpoint import load_backbone
     from train_gamma.training.config import ModelConfig
     from train_gamma.training.events import Control
@@ -38,7 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.json:
         print(f"Drawing character {arguments.character} and training an embedding of it ...", file=sys.stderr)
     with interruptible(control.stop):
-        outcome, _ = run_demo(
+        if arguments.from_pictures:
+            tagged = draw_and_tag(arguments.character, arguments.out)
+            if not arguments.json:
+                print(tagged.story(), file=sys.stderr)
+        outcome, _ = (train_and_measure if arguments.from_pictures else run_demo)(
             arguments.character,
             arguments.out,
             load_backbone(ModelConfig(path="miniature")),

@@ -111,14 +111,27 @@ def run_demo(
     control: Control,
     changes: dict[str, Any] | None = None,
 ) -> tuple[Outcome, RunFolder]:
-    """Draw a dataset, train on it, measure, and lay everything out on a contact sheet.
+    """Draw a dataset with captions of its scenes, and train on it; see ``train_and_measure``."""
+    write_dataset(character_seed, root / "pictures")
+    return train_and_measure(character_seed, root, backbone, listener, control, changes)
+
+
+def train_and_measure(
+    character_seed: int,
+    root: Path,
+    backbone: Backbone,
+    listener: Listener,
+    control: Control,
+    changes: dict[str, Any] | None = None,
+) -> tuple[Outcome, RunFolder]:
+    """Train on the character's pictures in ``root/pictures``, measure, and lay everything out on a contact sheet.
 
     Raises:
         UserError: if the run was stopped before its end, or something in ``changes`` is not right.
     """
     character = random_character(character_seed)
     config = demo_config(root, character_seed, changes)
-    pictures = write_dataset(character_seed, root / "pictures")
+    pictures = sorted((root / "pictures").glob("*.png"))
     losses: list[float] = []
 
     def listen(event: Event) -> None:

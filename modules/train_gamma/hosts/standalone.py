@@ -34,8 +34,9 @@ class StandaloneHost:
     def __init__(self, data: Path, readable: Sequence[Path] = ()) -> None:
         data = data.expanduser().resolve()
         allowed = (data, *(path.expanduser().resolve() for path in readable)) if readable else ()
-        places = (data / name for name in ("embeddings", "runs", "presets", "taggers", "kept"))
-        self._folders = Folders(*places, allowed)
+        self._folders = Folders(
+            data / "embeddings", data / "runs", data / "presets", data / "taggers", data / "kept", allowed
+        )
         self._models = LoadedModels()
         self._turn = threading.Lock()
 

@@ -38,12 +38,12 @@ def read_folders(shared: Any, data_path: Path) -> Folders:
     repository ignores, so that no update takes them away.
     """
     ours = data_path / "textual_inversion" / "train_gamma"
-    runs = _chosen(shared, "train_gamma_runs_dir")
+    runs, taggers = _chosen(shared, "train_gamma_runs_dir"), _chosen(shared, "train_gamma_taggers_dir")
     return Folders(
         embeddings=Path(getattr(shared.cmd_opts, "embeddings_dir", None) or data_path / "embeddings"),
         runs=Path(runs).expanduser() if runs else ours / "runs",
         presets=ours / "presets",
-        taggers=_models_path(shared, data_path) / "train-gamma-taggers",
+        taggers=Path(taggers).expanduser() if taggers else _models_path(shared, data_path) / "train-gamma-taggers",
         kept=ours / "kept",
         readable=_readable(shared, data_path) if is_open_to_others(shared.cmd_opts) else (),
     )

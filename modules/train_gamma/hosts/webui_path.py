@@ -4,7 +4,6 @@ Their loaded model cannot be trained through (its weights are inference tensors)
 the loader of the stand-alone program, and the WebUI's GPU work waits in its main thread meanwhile.
 """
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,7 +15,7 @@ from train_gamma.host import LoadedModel
 from train_gamma.hosts.load_checkpoint import load_backbone
 from train_gamma.hosts.loaded_models import LoadedModels
 from train_gamma.hosts.turns import with_turns
-from train_gamma.hosts.webui_queue import Turn, our_turn
+from train_gamma.hosts.webui_forge import turn_of, unload
 from train_gamma.training.config import ModelConfig
 from train_gamma.training.events import Control
 
@@ -56,14 +55,14 @@ def borrowed(model: ModelConfig, control: Control) -> Iterator[Backbone]:
         UserError: if none is chosen, it cannot be read, or the job is stopped before it is its turn.
     """
     model = resolved(model)
-    with _turn(control) as turn:
-        _unload()
+    with turn_of(control) as turn:
+        unload()
         backbone = load_backbone(model)
 
         def give_way() -> None:
             if turn.is_over():
                 turn.pass_on()
-                _unload()
+                unload()
 
         yield with_turns(backbone, give_way)
 
@@ -88,74 +87,3 @@ def _chosen_checkpoint() -> Any:
     title = getattr(shared.opts, "sd_model_checkpoint", None)
     found = sd_models.get_closet_checkpoint_match(title) if title else None
     return found or next(iter(sd_models.checkpoints_list.values()), None)
-
-
-def _unload() -> None:
-    """Ask Forge to make room on the GPU; it loads its own model again when it needs it."""
-    try:
-        from backend import memory_management
-    except ImportError:
-        return
-    memory_management.unload_all_models()
-
-
-class MainThreadTurn:
-    """The time in which the WebUI's main thread, where it does its GPU work, is kept busy with waiting for us."""
-
-    def __init__(self, main_thread: Any, control: Control) -> None:
-        self._main_thread = main_thread
-        self._control = control
-        self._over = threading.Event()
-
-    def take(self) -> None:
-        """Wait for the first turn.
-
-        Raises:
-            UserError: if the job is stopped while it waits.
-        """
-        ours = self._ask()
-        while not ours.wait(0.1):
-            if self._control.stop_requested:
-                self.leave()  # when its turn comes after all, it is over at once
-                raise UserError("The run was stopped before it was its turn. Nothing was trained.")
-
-    def leave(self) -> None:
-        """Let the main thread go on."""
-        self._over.set()
-
-    def is_over(self) -> bool:
-        """Whether somebody else has work for the main thread."""
-        return bool(getattr(self._main_thread, "waiting_list", ()))
-
-    def pass_on(self) -> None:
-        """Let everybody go first who waits now, and come back when it is our turn again."""
-        self.leave()
-        self._ask().wait()
-
-    def _ask(self) -> threading.Event:
-        """Ask for a turn; the event is set when it has come."""
-        over, ours = threading.Event(), threading.Event()
-        self._over = over
-
-        def hold() -> None:
-            ours.set()
-            over.wait()
-
-        threading.Thread(target=self._main_thread.run_and_wait_result, args=(hold,), daemon=True).start()
-        return ours
-
-
-@contextmanager
-def _turn(control: Control) -> Iterator[MainThreadTurn | Turn]:
-    try:
-        from modules_forge import main_thread
-    except ImportError:
-        with our_turn(control) as queued:
-            yield queued
-        return
-    turn = MainThreadTurn(main_thread, control)
-    try:
-        turn.take()
-        yield turn
-    finally:
-        turn.leave()

@@ -7,7 +7,7 @@ the whole program, so it takes turns: between two steps it lets those go first w
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,9 @@ from train_gamma.training.events import Control
 LONGEST_TURN_S = 5.0
 """A turn ends after this long even if nobody is seen to wait: a thread that was woken and came second is not seen."""
 
+NOTHING_TRAINED = "The run was stopped before it was its turn. Nothing was trained."
+"""What a training is told that is stopped while it waits."""
+
 _UNSEEN_WAITING_S = 0.002
 """How long such a thread is given to take the lock."""
 
@@ -24,18 +27,20 @@ _UNSEEN_WAITING_S = 0.002
 class Turn:
     """The time in which a run has the model."""
 
-    def __init__(self, lock: Any) -> None:
+    def __init__(self, lock: Any, longest_s: float | None = None) -> None:
         """Begin the first turn.
 
         Args:
             lock: the WebUI's ``FIFOLock``, held.
+            longest_s: after so many seconds the turn is over in any case; ``LONGEST_TURN_S`` if not given.
         """
-        self._lock = lock
+        self._lock, self._longest_s = lock, longest_s
         self._began = time.monotonic()
 
     def is_over(self) -> bool:
         """Whether it is time to let others go first."""
-        return self._somebody_waits() or time.monotonic() - self._began > LONGEST_TURN_S
+        longest = LONGEST_TURN_S if self._longest_s is None else self._longest_s
+        return self._somebody_waits() or time.monotonic() - self._began > longest
 
     def pass_on(self) -> None:
         """Let everybody go first who waits now, and come back when it is our turn again."""
@@ -50,20 +55,39 @@ class Turn:
 
 
 @contextmanager
-def our_turn(control: Control) -> Iterator[Turn]:
+def our_turn(control: Control, told: str = NOTHING_TRAINED, longest_s: float | None = None) -> Iterator[Turn]:
     """Wait for the WebUI's queue and hold it.
 
+    Args:
+        control: of the job, which may be stopped while it waits.
+        told: what a job that is stopped meanwhile is told.
+        longest_s: see ``Turn``.
+
     Raises:
-        UserError: if ``control`` was asked to stop before it was our turn.
+        UserError: with ``told``, if ``control`` was asked to stop before it was our turn.
     """
     from modules import call_queue
 
     lock = call_queue.queue_lock
-    _wait_for(lock, control)
+    _wait_for(lock, control, told)
     try:
-        yield Turn(lock)
+        yield Turn(lock, longest_s)
     finally:
         lock.release()
+
+
+@contextmanager
+def queue_unless(given_up: Callable[[], bool]) -> Iterator[bool]:
+    """Wait for the WebUI's queue and hold it; False if it is not held, because ``given_up`` was true before."""
+    from modules import call_queue
+
+    lock = call_queue.queue_lock
+    held = _waited_for(lock, given_up)
+    try:
+        yield held
+    finally:
+        if held:
+            lock.release()
 
 
 def _go_behind_the_others(lock: Any) -> None:
@@ -91,12 +115,18 @@ def _let_somebody_unseen_in(lock: Any) -> None:
         lock.acquire()
 
 
-def _wait_for(lock: Any, control: Control) -> None:
+def _wait_for(lock: Any, control: Control, told: str = NOTHING_TRAINED) -> None:
+    if not _waited_for(lock, lambda: control.stop_requested):
+        raise UserError(told)
+
+
+def _waited_for(lock: Any, given_up: Callable[[], bool]) -> bool:
     place = _Place(lock)
     threading.Thread(target=place.wait, name="train-gamma-queue", daemon=True).start()
     while not place.reached.wait(0.05):
-        if control.stop_requested and place.leave():
-            raise UserError("The run was stopped before it was its turn. Nothing was trained.")
+        if given_up() and place.leave():
+            return False
+    return True
 
 
 class _Place:

@@ -26,6 +26,14 @@ def add_settings() -> None:
         component_args=dict(fixed),
     )
     _add(
+        "train_gamma_taggers_dir",
+        "",
+        "Folder for taggers",
+        "empty for models/train-gamma-taggers; the flag --train-gamma-taggers-dir goes first",
+        component=gradio.Textbox,
+        component_args=dict(fixed),
+    )
+    _add(
         "train_gamma_readable_folders",
         "",
         "Folders that other machines may name, one a line",

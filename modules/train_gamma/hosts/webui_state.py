@@ -35,14 +35,21 @@ class StateMirror:
     """Shows one job in the WebUI's state and turns the Interrupt pressed meanwhile into ``control.stop``.
 
     Hears the job's events as a ``Listener``. ``begin`` and ``end`` belong around the time in which the model is ours,
-    ``give_way`` around the turns of others.
+    ``give_way`` around the turns of others. A job that needs no model begins with ``alone=False``: it is shown while
+    nobody has work in the queue, and leaves the state to whoever has.
+
+    Attributes:
+        title: of the job, as people call it.
+        task: what a progress bar of the page asks for.
+        alone: whether the queue is ours as long as the job is shown.
     """
 
     def __init__(self, title: str, control: Control) -> None:
         self.title = title
-        self.task = f"task({JOB}-{secrets.token_hex(4)})"  # what the page's progress bar asks for
+        self.task = f"task({JOB}-{secrets.token_hex(4)})"
         self._control = control
         self._mark: float | None = None  # our state.time_start
+        self.alone = True
         self._step, self._total, self._text = 0, 0, ""
         self._lock = threading.RLock()  # an Interrupt is looked at and taken back by different threads
 
@@ -52,11 +59,23 @@ class StateMirror:
 
         progress.add_task_to_queue(self.task)
 
-    def begin(self) -> None:
-        """The model is ours: take the state."""
+    @property
+    def begun(self) -> bool:
+        """Whether the job is shown."""
+        return self._mark is not None
+
+    def begin(self, alone: bool = True) -> None:
+        """Take the state.
+
+        Args:
+            alone: whether the model is ours, and with it the queue. Otherwise others have their turn at any time.
+        """
         with self._lock:
-            self._mark = time.time()
-            self._claim()
+            self.alone, self._mark = alone, time.time()
+            if alone:
+                self._claim()
+            else:
+                self._show()
 
     def end(self) -> None:
         """Give the state back. An Interrupt that was meant for us is not left to the next one."""
@@ -122,7 +141,8 @@ class StateMirror:
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Preparing):
-            self._step, self._total, self._text = event.done, event.total, event.what
+            counted = f" {event.done} of {event.total}" if event.total else ""
+            self._step, self._total, self._text = event.done, event.total, event.what + counted
         elif isinstance(event, Started):
             self._step, self._total, self._text = event.step, event.total_steps, "starting"
         elif isinstance(event, Progress):
@@ -148,8 +168,8 @@ class StateMirror:
     def _show(self) -> None:
         from modules.shared import state
 
-        with self._lock:
-            if self._mark is None:
+        with self._lock, self._nobody_begins() as safe:
+            if self._mark is None or not safe:
                 return
             if not self._is_ours():
                 if state.job:  # somebody who did not wait for the queue
@@ -178,6 +198,21 @@ class StateMirror:
         from modules import progress
 
         progress.start_task(self.task)
+
+    @contextmanager
+    def _nobody_begins(self) -> Iterator[bool]:
+        """Inside, nobody of the queue takes the state: it is held, if only for this moment. False if it cannot be."""
+        from modules import call_queue
+
+        if self.alone:
+            yield True
+            return
+        held = call_queue.queue_lock.acquire(blocking=False)
+        try:
+            yield held
+        finally:
+            if held:
+                call_queue.queue_lock.release()
 
     def _is_ours(self) -> bool:
         from modules.shared import state

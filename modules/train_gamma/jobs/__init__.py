@@ -2,5 +2,6 @@
 
 from train_gamma.jobs.jobs import BusyError, Job, Jobs, StoppedError
 from train_gamma.jobs.record import Record
+from train_gamma.jobs.tag_record import TagRecord
 
-__all__ = ["BusyError", "Job", "Jobs", "Record", "StoppedError"]
+__all__ = ["BusyError", "Job", "Jobs", "Record", "StoppedError", "TagRecord"]

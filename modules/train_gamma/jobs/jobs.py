@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from train_gamma.errors import UserError
+from train_gamma.jobs.job_record import Hear, JobRecord
 from train_gamma.jobs.record import Record
-from train_gamma.training.events import Control, Event, Finished, Listener, Preparing, Progress, Started
+from train_gamma.training.events import Control
 
-Work = Callable[[Listener, Control], Any]
+Work = Callable[[Hear, Control], Any]
 """What a job does. A text it returns is added to the message of a job that ended well."""
 
 KEPT = 20
@@ -26,27 +27,26 @@ class BusyError(UserError):
 
 
 class StoppedError(UserError):
-    """The job was stopped before its first step."""
+    """The job was stopped before it began."""
 
 
 class Job:
-    """One piece of work, from waiting for the model to its end.
+    """One piece of work, from waiting for its turn to its end.
 
     Attributes:
         id: a short text that no other job has.
-        kind: "train" or "resume".
-        title: what people call it, the embedding's name mostly.
+        kind: "train", "resume" or "tag".
+        title: what people call it: the embedding's name, or the folder's.
         control: commands to it, from any thread.
     """
 
-    def __init__(self, kind: str, title: str) -> None:
+    def __init__(self, kind: str, title: str, record: JobRecord | None = None) -> None:
         self.id = secrets.token_hex(4)
         self.kind, self.title = kind, title
         self.control = Control()
-        self._record = Record()
+        self._record: JobRecord = record or Record()
         self._lock = threading.Lock()
-        self._state, self._message = "waiting", "Waiting for the model."
-        self._reason = ""
+        self._state, self._message = "waiting", self._record.waiting
         self._begun, self._ended = time.monotonic(), threading.Event()
         self._over_at: float | None = None
 
@@ -84,61 +84,50 @@ class Job:
         if content["seconds"] is None:  # no step was done yet
             content["seconds"] = (time.monotonic() if over_at is None else over_at) - self._begun
         head = {"id": self.id, "kind": self.kind, "title": self.title, "state": state, "message": message}
-        return {**head, "embedding": self.title, **content}
+        return {**head, **self._record.named(self.title), **content}
 
-    def hear(self, event: Event) -> None:
+    @property
+    def doing(self) -> str:
+        """What is done with the title, such as "trained"."""
+        return self._record.doing
+
+    def hear(self, event: Any) -> None:
         """Take an event of the work.
 
         Raises:
-            StoppedError: if the job was asked to stop and has not begun its first step.
+            StoppedError: if the job was asked to stop while it prepares.
         """
         self._record(event)
+        told = self._record.told(event)
+        if told is None:
+            return
+        state, message = told
         with self._lock:
-            if isinstance(event, Preparing):
-                counted = f": {event.done} of {event.total}" if event.total else ""
-                self._state, self._message = "preparing", f"{event.what}{counted}."
-            elif isinstance(event, Started):
-                self._state = "running"
-                self._message = f"Begins at step {event.step} of {event.total_steps}: first evaluation and previews."
-            elif isinstance(event, Progress):
-                self._message = f"Step {event.step} of {event.total_steps}."
-            elif isinstance(event, Finished):
-                self._reason, self._message = event.reason, "Saving."
-        if isinstance(event, Preparing) and self.control.stop_requested:
-            raise StoppedError("Stopped before the first step. Nothing was trained.")
+            self._state, self._message = state or self._state, message
+        if state == "preparing" and self.control.stop_requested:
+            raise StoppedError("Stopped before the first step. Nothing was done.")
 
     def do(self, work: Work) -> None:
         """Do the work in this thread and keep how it ended; raises nothing but what ends the thread itself."""
         state, message = "failed", "The worker ended in the middle. See the console."
         try:
             told = work(self.hear, self.control)
-            state, message = self._end(told if isinstance(told, str) else "")
+            state, message = self._record.end(told if isinstance(told, str) else "")
         except UserError as error:
             stopped = isinstance(error, StoppedError) or (self.control.stop_requested and self._state == "waiting")
             state, message = ("stopped", "Stopped before it began.") if stopped else ("failed", str(error))
             log.warning("%s %s: %s", self.title, state, error)
         except Exception as error:
             log.exception("%s failed", self.title)
-            message = _failure(error)
+            message = self._record.failure(error)
         finally:
             with self._lock:
                 self._state, self._message, self._over_at = state, message, time.monotonic()
                 self._ended.set()
 
-    def _end(self, told: str) -> tuple[str, str]:
-        step, total = self._record.step, self._record.total_steps
-        if self._reason in ("", "finished"):
-            return "finished", f"Done: {step} steps. {told}".strip() if self._reason else told or "Done."
-        if self._reason == "stopped":
-            return "stopped", f"Stopped after {step} of {total} steps; everything is saved. {told}".strip()
-        return "failed", (
-            f"Ended after {step} steps, as the loss was not finite several times in a row. The last good vectors are "
-            "in the run's folder. Try Precision fp32 or bf16, or a lower learning rate."
-        )
-
     def _shown(self) -> tuple[str, str]:
         if self._state in ("waiting", "preparing", "running") and self.control.stop_requested:
-            return "stopping", "Stopping; everything is saved."
+            return "stopping", self._record.stopping
         return self._state, self._message
 
 
@@ -161,15 +150,21 @@ class Jobs:
         with self._lock:
             return next(reversed(self._jobs.values()), None)
 
-    def start(self, kind: str, title: str, work: Work) -> Job:
+    def start(self, kind: str, title: str, work: Work, record: JobRecord | None = None) -> Job:
         """Begin a job in a thread of its own and return at once.
+
+        Args:
+            kind: see ``Job``.
+            title: see ``Job``.
+            work: what is done.
+            record: what its events become; a training's when None.
 
         Raises:
             BusyError: if another one has not ended.
         """
         with self._lock:
             _refuse(next(reversed(self._jobs.values()), None))
-            job = Job(kind, title)
+            job = Job(kind, title, record)
             self._jobs[job.id] = job
             for old in list(self._jobs)[:-KEPT]:
                 del self._jobs[old]
@@ -197,13 +192,5 @@ class Jobs:
 
 def _refuse(latest: Job | None) -> None:
     if latest is not None and not latest.over:
-        raise BusyError(f"'{latest.title}' is being trained. One job runs at a time: stop it, or wait for its end.")
-
-
-def _failure(error: Exception) -> str:
-    if type(error).__name__ == "OutOfMemoryError":
-        return (
-            "The GPU has no memory left. What was trained is saved. Lower Batch size (raise Gradient accumulation "
-            "instead), turn Gradient checkpointing on, or make the pictures smaller."
-        )
-    return f"{type(error).__name__}: {error}"
+        doing = f"'{latest.title}' is being {latest.doing}"
+        raise BusyError(f"{doing}. One job runs at a time: stop it, or wait for its end.")

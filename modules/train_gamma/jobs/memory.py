@@ -32,6 +32,11 @@ def gpu_peak() -> int | None:
     return None
 
 
+def gpu_is_there() -> bool:
+    """Whether torch finds a GPU in this machine."""
+    return torch.cuda.is_available() or torch.backends.mps.is_available()
+
+
 def _gpu_is_used() -> bool:
     """Whether this program has begun to use a GPU; asking does not begin it."""
     return torch.cuda.is_available() and bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]

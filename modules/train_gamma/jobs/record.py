@@ -9,7 +9,17 @@ from typing import Any
 from train_gamma.jobs.curve import Curve
 from train_gamma.jobs.history import past_events
 from train_gamma.jobs.memory import begin_peak, gpu_peak, memory_in_use
-from train_gamma.training.events import Evaluated, Event, Previewed, Progress, Saved, Started, Warned
+from train_gamma.training.events import (
+    Evaluated,
+    Event,
+    Finished,
+    Preparing,
+    Previewed,
+    Progress,
+    Saved,
+    Started,
+    Warned,
+)
 from train_gamma.training.run_folder import RunFolder
 
 SMOOTHING = 0.98
@@ -22,8 +32,10 @@ MOST_WARNINGS = 100
 class Record:
     """A listener that keeps the latest numbers, the curve, previews, copies and warnings of one run.
 
-    Every method may be called from any thread.
+    See ``JobRecord``. Every method may be called from any thread.
     """
+
+    waiting, stopping, doing = "Waiting for the model.", "Stopping; everything is saved.", "trained"
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -36,7 +48,7 @@ class Record:
         self._evaluations: dict[int, float] = {}
         self._previews: dict[int, int] = {}
         self._copies: dict[str, int] = {}
-        self._result = ""
+        self._result, self._reason = "", ""
         self._warnings: list[str] = []
         self._peak: int | None = None
 
@@ -105,6 +117,42 @@ class Record:
                 "warnings": list(self._warnings),
             }
 
+    def told(self, event: Event) -> tuple[str, str] | None:
+        """See ``JobRecord``."""
+        if isinstance(event, Preparing):
+            counted = f": {event.done} of {event.total}" if event.total else ""
+            return "preparing", f"{event.what}{counted}."
+        if isinstance(event, Started):
+            return "running", f"Begins at step {event.step} of {event.total_steps}: first evaluation and previews."
+        if isinstance(event, Progress):
+            return "", f"Step {event.step} of {event.total_steps}."
+        return ("", "Saving.") if isinstance(event, Finished) else None
+
+    def end(self, told: str) -> tuple[str, str]:
+        """See ``JobRecord``."""
+        step, total = self.step, self.total_steps
+        if self._reason in ("", "finished"):
+            return "finished", f"Done: {step} steps. {told}".strip() if self._reason else told or "Done."
+        if self._reason == "stopped":
+            return "stopped", f"Stopped after {step} of {total} steps; everything is saved. {told}".strip()
+        return "failed", (
+            f"Ended after {step} steps, as the loss was not finite several times in a row. The last good vectors are "
+            "in the run's folder. Try Precision fp32 or bf16, or a lower learning rate."
+        )
+
+    def failure(self, error: Exception) -> str:
+        """See ``JobRecord``."""
+        if type(error).__name__ == "OutOfMemoryError":
+            return (
+                "The GPU has no memory left. What was trained is saved. Lower Batch size (raise Gradient accumulation "
+                "instead), turn Gradient checkpointing on, or make the pictures smaller."
+            )
+        return f"{type(error).__name__}: {error}"
+
+    def named(self, title: str) -> dict[str, str]:
+        """See ``JobRecord``: the embedding has the job's title."""
+        return {"embedding": title}
+
     def _begin(self, event: Started) -> None:
         self._folder, self._start, self._total_steps = event.folder, event.step, event.total_steps
         self._peak = None
@@ -137,6 +185,8 @@ class Record:
                 self._result = event.path.name
             else:
                 self._copies[event.path.name] = event.step
+        elif isinstance(event, Finished):
+            self._reason = event.reason
         elif isinstance(event, Warned):
             self._warnings = [*self._warnings[-(MOST_WARNINGS - 1) :], event.message]
 

@@ -1,10 +1,14 @@
 """The embeddings in the host's folder."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from train_gamma.backbone import Backbone
 from train_gamma.embedding.files import READABLE, read_embedding
+from train_gamma.embedding.inspection import Report, inspect
 from train_gamma.errors import UserError
+from train_gamma.service.places import UnknownError
 
 PICTURES = (".png", ".webp")
 
@@ -78,6 +82,24 @@ def find_embedding(folder: Path, name: str) -> Path | None:
     """The file of the embedding ``name`` in ``folder`` or the folders inside it; those in the folder come first."""
     found = same_named(folder, name, recursive=True)
     return min(found, key=lambda path: (path.suffix.lower() in PICTURES, len(path.parts), str(path)), default=None)
+
+
+def report_on(name: str, folder: Path, look: Callable[[], Backbone]) -> Report:
+    """What is in the embedding ``name`` of ``folder``, measured against the words of the model that is looked at.
+
+    Raises:
+        UnknownError: if there is no such embedding.
+        UserError: if its file cannot be read.
+    """
+    path = find_embedding(folder, name)
+    if path is None:
+        raise UnknownError(f"There is no embedding '{name}'. Choose one of the list.")
+    embedding = read_embedding(path)
+    try:
+        model = look()
+    except UserError:
+        return inspect(embedding)
+    return inspect(embedding, model.token_tables(), model.token_text)
 
 
 def _summary(path: Path) -> EmbeddingSummary | None:

@@ -46,6 +46,17 @@ def check_places(config: RunConfig, folders: Folders) -> None:
         raise ForbiddenError(str(error)) from None
 
 
+def check_place(label: str, place: str | Path, folders: Folders) -> Path | None:
+    """The real path of a place that a request names; None for what can be no path.
+
+    Raises:
+        ForbiddenError: if it is outside the folders that a request may name.
+    """
+    if not is_allowed(place, folders):
+        raise ForbiddenError(_refusal(label, str(place), folders))
+    return real_path(place)
+
+
 def is_allowed(place: str | Path, folders: Folders) -> bool:
     """Whether a request may name ``place``: anywhere if nothing is said, else inside the folders that are."""
     if not folders.readable:

@@ -4,15 +4,16 @@ import json
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from train_gamma.errors import UserError
+from train_gamma.jobs import Record
 from train_gamma.jobs.history import run_copies, run_previews
 from train_gamma.service.known_settings import known_settings
-from train_gamma.training.config import RunConfig
+from train_gamma.training.config import OutputConfig, RunConfig
 from train_gamma.training.config_reading import from_dict
 from train_gamma.training.plan import make_plan
 from train_gamma.training.run_folder import RunFolder, read_manifest
@@ -105,6 +106,28 @@ def run_settings(folder: RunFolder) -> RunConfig:
     for warning in warnings:
         log.warning("%s: %s", folder.config, warning)
     return from_dict(settings)
+
+
+def reusable_settings(folder: RunFolder) -> RunConfig:
+    """The settings of a run but for where its files went and what they replaced.
+
+    Raises:
+        UserError: if they cannot be read.
+    """
+    config, defaults = run_settings(folder), OutputConfig()
+    output = replace(config.output, folder=defaults.folder, export_to=defaults.export_to, overwrite=defaults.overwrite)
+    return replace(config, output=output)
+
+
+def run_snapshot(folder: RunFolder) -> dict[str, Any]:
+    """What a job's snapshot shows, of a run in its folder.
+
+    Raises:
+        UserError: if it is damaged.
+    """
+    record = Record()
+    record.recall(folder, run_steps(folder, run_settings(folder)))
+    return record.snapshot()
 
 
 def run_steps(folder: RunFolder, config: RunConfig) -> int:

@@ -1,18 +1,16 @@
 """The one object that the page and the API talk to."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from train_gamma.backbone import Backbone
-from train_gamma.embedding.files import read_embedding
-from train_gamma.embedding.inspection import Report, inspect
+from train_gamma.embedding.inspection import Report
 from train_gamma.errors import UserError, raise_all
 from train_gamma.host import Host
-from train_gamma.jobs import Job, Jobs, Record
+from train_gamma.jobs import Job, Jobs
 from train_gamma.jobs.history import run_previews
 from train_gamma.service.destination import filled, make_embeddings_folder, replacement_notes, replacing
-from train_gamma.service.embeddings import EmbeddingList, EmbeddingSummary, find_embedding
+from train_gamma.service.embeddings import EmbeddingList, EmbeddingSummary, report_on
 from train_gamma.service.looking import (
     USUAL_WIDTH,
     Derived,
@@ -23,11 +21,19 @@ from train_gamma.service.looking import (
     run_findings,
 )
 from train_gamma.service.making import copy_of_step, create, sample_dataset
-from train_gamma.service.places import UnknownError, check_places, run_path
+from train_gamma.service.places import check_places, run_path
 from train_gamma.service.presets import Presets
 from train_gamma.service.replaced import card_of
-from train_gamma.service.runs import RunSummary, list_runs, refuse_finished, run_settings, run_steps, summarize
-from train_gamma.service.work import Training
+from train_gamma.service.runs import (
+    RunSummary,
+    list_runs,
+    refuse_finished,
+    reusable_settings,
+    run_snapshot,
+    summarize,
+)
+from train_gamma.service.tagging import Tagging
+from train_gamma.service.work import Begin, Training
 from train_gamma.training.config import DatasetConfig, EmbeddingConfig, ModelConfig, OutputConfig, RunConfig
 from train_gamma.training.config_reading import from_dict
 from train_gamma.training.entry import identity_problems, resume_run, resumed_config, start_run
@@ -43,11 +49,13 @@ class Service:
         host: what surrounds it.
         jobs: the job that runs and those before.
         presets: of this installation, and what the form held last.
+        tagging: everything that can be done with taggers.
     """
 
     def __init__(self, host: Host) -> None:
         self.host = host
         self.jobs = Jobs()
+        self.tagging = Tagging(host, self.jobs)
         self.presets = Presets(lambda: host.folders.presets)
         self._embeddings = EmbeddingList()
         self._width = USUAL_WIDTH
@@ -141,7 +149,7 @@ class Service:
         def begin(model: Backbone, hear: Listener, control: Control) -> tuple[RunFolder, Finished]:
             return start_run(config, model, hear, control)
 
-        return self.jobs.start("train", config.embedding.name, Training(self.host, config, begin))
+        return self._start("train", config, begin)
 
     def resume(self, run: str | Path, changes: dict[str, Any] | None = None) -> Job:
         """Go on with a run in the background, from its last save.
@@ -170,7 +178,7 @@ class Service:
         def go_on(model: Backbone, hear: Listener, control: Control) -> tuple[RunFolder, Finished]:
             return resume_run(folder.path, model, hear, control, changes)
 
-        return self.jobs.start("resume", config.embedding.name, Training(self.host, config, go_on))
+        return self._start("resume", config, go_on)
 
     def publish_copy(self, run: str | Path, step: int) -> Path:
         """Put the copy of a step into the host's folder as ``NAME-STEP``, to make pictures with it.
@@ -204,10 +212,7 @@ class Service:
         Raises:
             UserError: if there is no such run, or it is damaged.
         """
-        folder = self.open_run(run)
-        record = Record()
-        record.recall(folder, run_steps(folder, run_settings(folder)))
-        return record.snapshot()
+        return run_snapshot(self.open_run(run))
 
     def run_config(self, run: str | Path) -> RunConfig:
         """The settings of a run, to be loaded back into a form, but for where its files went and what they replaced.
@@ -215,12 +220,7 @@ class Service:
         Raises:
             UserError: if there is no such run, or its settings cannot be read.
         """
-        config = run_settings(self.open_run(run))
-        defaults = OutputConfig()
-        output = replace(
-            config.output, folder=defaults.folder, export_to=defaults.export_to, overwrite=defaults.overwrite
-        )
-        return replace(config, output=output)
+        return reusable_settings(self.open_run(run))
 
     def open_run(self, run: str | Path) -> RunFolder:
         """The folder of a run, by its name or its path.
@@ -251,21 +251,22 @@ class Service:
             UnknownError: if there is no such embedding.
             UserError: if its file cannot be read.
         """
-        path = find_embedding(self.host.folders.embeddings, name)
-        if path is None:
-            raise UnknownError(f"There is no embedding '{name}'. Choose one of the list.")
-        embedding = read_embedding(path)
-        try:
-            model = self.host.look(ModelConfig())
-        except UserError:
-            return inspect(embedding)
-        return inspect(embedding, model.token_tables(), model.token_text)
+        return report_on(name, self.host.folders.embeddings, lambda: self.host.look(ModelConfig()))
 
     def sample_dataset(self) -> Path:
         """The folder of the drawn sample pictures, beside the runs folder; they are drawn when it is not there."""
         return sample_dataset(self.host.folders.runs.parent / "sample dataset")
 
     # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _start(self, kind: str, config: RunConfig, begin: Begin) -> Job:
+        training = Training(self.host, config, begin)
+
+        def work(hear: Listener, control: Control) -> str:
+            self.tagging.unload()  # the memory is the training's
+            return training(hear, control)
+
+        return self.jobs.start(kind, config.embedding.name, work)
 
     @property
     def _busy_run(self) -> Path | None:

@@ -124,7 +124,7 @@ class TagConfig:
     make_room: bool = option(
         False,
         label="Move the checkpoint out of the way",
-        help="Frees GPU memory while pictures are tagged. It is put back afterwards.",
+        help="Frees GPU memory while pictures are tagged. Afterwards the tagger is unloaded and it is put back.",
     )
     unload: bool = option(
         False, label="Unload the tagger afterwards", help="It is unloaded before a training in any case."

@@ -4,16 +4,31 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import gradio as gr
+
 Handler = Callable[..., Any]
 
 REFRESH = "() => train_gamma.refresh()"
 """Asks for the live answers anew, after a handler has filled fields."""
-OPENED = "() => train_gamma.opened()"
-"""Says that the form of a page that was just opened holds what it held last."""
-ANSWERED = "() => train_gamma.answered()"
-"""Says that the live answers are shown."""
 LOOK = "() => train_gamma.look()"
 """Looks for a job at once instead of in a second."""
+LOOK_UP = "() => train_gamma.lookUp()"
+"""Asks for what there is to choose from, and for what follows from the tagger's form."""
+
+
+def refresh(form: str) -> str:
+    """JavaScript that asks for the live answers to a form anew, after a handler has filled fields of it."""
+    return f"() => train_gamma.refresh('{form}')"
+
+
+def opened(form: str) -> str:
+    """JavaScript that says that a form of a page that was just opened holds what it held last."""
+    return f"() => train_gamma.opened('{form}')"
+
+
+def answered(form: str) -> str:
+    """JavaScript that says that the live answers to a form are shown."""
+    return f"() => train_gamma.answered('{form}')"
 
 
 def settled(name: str) -> str:
@@ -55,3 +70,10 @@ def on(
         api_name=False,
         **extra,
     )
+
+
+def picture_input(**common: Any) -> Any:
+    """A field that takes a picture from a file, as an RGBA ``PIL.Image``."""
+    new = "sources" in inspect.signature(gr.Image).parameters
+    extra: dict[str, Any] = {"sources": ["upload", "clipboard"]} if new else {"source": "upload"}
+    return gr.Image(type="pil", image_mode="RGBA", **extra, **common)

@@ -1,4 +1,4 @@
-"""All fields of the page together: values of components become a configuration, and the other way round."""
+"""Fields that are filled in together: values of components become a configuration, and the other way round."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,33 +6,34 @@ from typing import Any
 
 import gradio as gr
 
-from train_gamma.training.config import RunConfig
-from train_gamma.training.config_reading import from_dict
 from train_gamma.ui.fields import Field, all_fields, make_component
-from train_gamma.ui.layout import RULES, controllers
+from train_gamma.ui.layout import RULES, Rule, controllers
 
 Nested = dict[str, dict[str, Any]]
 
 
 @dataclass(slots=True)
 class Form:
-    """The fields that are on the page, in the order in which their values travel.
+    """The fields of a configuration that are on the page, in the order in which their values travel.
 
     Attributes:
         absent: keys of the fields that are not on the page.
         components: the components by key; filled while the page is laid out.
+        fields: every field by its key; those of a run unless said otherwise.
+        rules: which fields are not always shown.
     """
 
     absent: set[str]
     components: dict[str, Any] = field(default_factory=dict)
     fields: dict[str, Field] = field(default_factory=all_fields)
+    rules: tuple[Rule, ...] = RULES
 
     def place(self, key: str) -> Any:
         """Put the component of a field here, or nothing when the field is not on this page."""
         if key in self.absent:
             return None
         defaults = {key: f.shown(f.default) for key, f in self.fields.items()}
-        self.components[key] = make_component(self.fields[key], _visible(key, defaults))
+        self.components[key] = make_component(self.fields[key], self._visible(key, defaults))
         return self.components[key]
 
     def place_row(self, keys: Sequence[str]) -> None:
@@ -54,14 +55,6 @@ class Form:
             section, name = key.split(".")
             nested.setdefault(section, {})[name] = self.fields[key].read(value)
         return nested
-
-    def config(self, values: Sequence[Any]) -> RunConfig:
-        """The configuration that the values of ``all()`` describe; absent fields have their defaults.
-
-        Raises:
-            UserError: if a value does not fit.
-        """
-        return from_dict(self.plain(values))
 
     def updates(self, nested: Mapping[str, Any]) -> list[Any]:
         """What brings ``all()`` to the values that ``nested`` names and leaves the others as they are."""
@@ -85,23 +78,23 @@ class Form:
 
     def controllers(self) -> list[Any]:
         """The components that decide which others are shown."""
-        return [self.components[key] for key in controllers() if key in self.components]
+        return [self.components[key] for key in controllers(self.rules) if key in self.components]
 
     def dependents(self) -> list[Any]:
         """The components that are not always shown."""
-        return [self.components[rule.field] for rule in RULES if rule.field in self.components]
+        return [self.components[rule.field] for rule in self.rules if rule.field in self.components]
 
     def visibility_of(self, values: Sequence[Any]) -> list[Any]:
         """Which of ``dependents()`` are shown, given the values of ``all()``."""
         now = dict(zip(self.components, values, strict=True))
-        return self.visibility(*(now[key] for key in controllers() if key in now))
+        return self.visibility(*(now[key] for key in controllers(self.rules) if key in now))
 
     def visibility(self, *values: Any) -> list[Any]:
         """Which of ``dependents()`` are shown, given the values of ``controllers()``."""
-        keys = [key for key in controllers() if key in self.components]
+        keys = [key for key in controllers(self.rules) if key in self.components]
         now = {key: f.default for key, f in self.fields.items()} | dict(zip(keys, values, strict=True))
-        return [gr.update(visible=_visible(rule.field, now)) for rule in RULES if rule.field in self.components]
+        placed = [rule.field for rule in self.rules if rule.field in self.components]
+        return [gr.update(visible=self._visible(key, now)) for key in placed]
 
-
-def _visible(key: str, values: Mapping[str, Any]) -> bool:
-    return all(rule.shown(values) for rule in RULES if rule.field == key)
+    def _visible(self, key: str, values: Mapping[str, Any]) -> bool:
+        return all(rule.shown(values) for rule in self.rules if rule.field == key)

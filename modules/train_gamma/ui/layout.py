@@ -1,6 +1,6 @@
 """Where each field of the configuration stands on the page, and when. Tables only."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,9 +130,9 @@ RULES = (
 )
 
 
-def controllers() -> list[str]:
+def controllers(rules: Iterable[Rule]) -> list[str]:
     """The fields that others depend on."""
-    return list(dict.fromkeys(key for rule in RULES for key in rule.on))
+    return list(dict.fromkeys(key for rule in rules for key in rule.on))
 
 
 def fields_of(group: Group) -> list[list[str]]:

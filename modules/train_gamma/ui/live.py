@@ -10,7 +10,7 @@ from train_gamma.service import Service
 from train_gamma.training.config_reading import from_dict
 from train_gamma.ui import create_tab, messages
 from train_gamma.ui.chosen import PRESENT, described, find, wanted_run, with_file
-from train_gamma.ui.compat import ANSWERED, OPENED, REFRESH, on
+from train_gamma.ui.compat import REFRESH, answered, on, opened
 from train_gamma.ui.create_tab import CreateTab
 from train_gamma.ui.form import Form
 from train_gamma.ui.handlers import quietly, told
@@ -23,14 +23,14 @@ def wire(create: CreateTab, train: TrainTab, buttons: dict[str, Any], form: Form
     answers = [create.name_check, create.start_check, train.embedding_told, train.begin, train.model, train.derived]
     answers += form.dependents()
     handler = quietly(partial(answer, service, form), len(answers))
-    on(on(buttons["refresh"].click, handler, asked, answers, live=True).then, None, js=ANSWERED)
+    on(on(buttons["refresh"].click, handler, asked, answers, live=True).then, None, js=answered("run"))
     choices = [train.embedding, train.preset, train.runs.run, form.components["embedding.init_embedding"]]
     on(buttons["lists"].click, quietly(partial(lists, service), len(choices)), [], choices, live=True)
     filled = [train.embedding, train.begin, *form.all()]
     restored = on(
         buttons["restore"].click, quietly(partial(restore, service, form), len(filled)), [], filled, live=True
     )
-    on(restored.then, None, js=OPENED)
+    on(restored.then, None, js=opened("run"))
     for chosen in (train.embedding, form.components["embedding.init_embedding"]):
         on(chosen.change, None, js=REFRESH)  # a choice by mouse is no input that the script could hear
 

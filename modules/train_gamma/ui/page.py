@@ -6,15 +6,26 @@ from typing import Any
 import gradio as gr
 
 from train_gamma.service import Service
-from train_gamma.ui import create_tab, live, presets_part, runs_part, train_actions, train_tab
+from train_gamma.ui import (
+    create_tab,
+    live,
+    presets_part,
+    runs_part,
+    tagger_actions,
+    tagger_live,
+    tagger_tab,
+    train_actions,
+    train_tab,
+)
 from train_gamma.ui.chosen import PRESENT
 from train_gamma.ui.compat import REFRESH, on
 from train_gamma.ui.form import Form
 from train_gamma.ui.ids import TAB, element_id
 from train_gamma.ui.layout import absent_fields
+from train_gamma.ui.tagger_form import tag_form
 
 FONTS = ["system-ui", "sans-serif"]
-HIDDEN_BUTTONS = ("restore", "refresh", "lists")
+HIDDEN_BUTTONS = ("restore", "refresh", "lists", *tagger_live.HIDDEN_BUTTONS)
 """Pressed by the script: after opening the page, while somebody types, and when a job has ended."""
 
 
@@ -26,11 +37,13 @@ def build_page(service: Service, token: str, txt2img: Sequence[Any] | None = Non
         token: lets the page's script use the API.
         txt2img: components of the WebUI's txt2img tab; None where there is no such tab and the page stands alone.
     """
-    form = Form(absent_fields(service.host))
+    form, tags = Form(absent_fields(service.host)), tag_form()
     theme = gr.themes.Default(font=FONTS, font_mono=["monospace"])  # gradio's own come from another server
     with gr.Blocks(analytics_enabled=False, title="Train Gamma", theme=theme) as page:
         with gr.Column(elem_id=element_id("page") if txt2img is not None else TAB, elem_classes="tg-page"):
-            with gr.Tabs(elem_id=element_id("tabs")) as tabs:
+            with gr.Tabs(elem_id=element_id("tabs"), selected="create") as tabs:
+                with gr.Tab("Tagger", id="tagger", elem_id=element_id("tab_tagger")):
+                    tagger = tagger_tab.build(tags)
                 with gr.Tab("Create", id="create", elem_id=element_id("tab_create")):
                     create = create_tab.build(form)
                 with gr.Tab("Train", id="train", elem_id=element_id("tab_train")):
@@ -42,6 +55,8 @@ def build_page(service: Service, token: str, txt2img: Sequence[Any] | None = Non
         runs_part.wire(train.runs, train.embedding, train.begin, form, service)
         train_actions.wire(train, form, service)
         live.wire(create, train, buttons, form, service)
+        tagger_actions.wire(tagger, tags, service)
+        tagger_live.wire(tagger, buttons, tags, service, token)
         chosen = [tabs, train.embedding, train.begin]
         shown = on(create.train_it.click, _train_it, [form.components["embedding.name"]], chosen)
         on(shown.then, None, js=REFRESH)

@@ -28,9 +28,10 @@ def skeleton(token: str) -> str:
         f'<button type="button" data-tg-command="{name}" disabled>{label}</button>' for name, label in COMMANDS
     )
     return f"""
-<section id="{element_id("run")}" data-token="{escape(token)}" aria-label="Progress">
+<section id="{element_id("run")}" class="tg-panel" data-token="{escape(token)}" aria-label="Progress">
   <header><h3>Progress</h3><strong data-tg="state">idle</strong></header>
   <p data-tg="message">Nothing is running.</p>
+  <p data-tg="other" class="tg-message tg-note" hidden></p>
   <p data-tg="spoken" class="tg-spoken" role="status" aria-live="polite"></p>
   <p data-tg="network" class="tg-message tg-warning" role="alert" hidden></p>
   <div data-tg="running" hidden>
