@@ -13,6 +13,7 @@ from PIL import Image
 
 from tests.tagging.models import TAGS, write_model, write_tags, write_wd
 from train_gamma.errors import UserError
+from train_gamma.tagging import catalogue as catalogue_module
 from train_gamma.tagging.catalogue import Catalogue
 from train_gamma.tagging.interrogator import Captioner, Entry, Interrogator, Tell
 from train_gamma.tagging.onnx_tagger import OnnxTagger
@@ -23,6 +24,7 @@ SHIPPED = (
     "wd-v1-4-convnextv2-tagger-v2", "wd-v1-4-moat-tagger-v2", "pixai-tagger-v0.9", "camie-tagger-v2", "joytag",
     "cl-tagger-1.02", "Z3D-E621-Convnext", "miniature",
 )  # fmt: skip
+PACKAGE = Path(catalogue_module.__file__).parents[1]
 PICTURE = Image.new("RGB", (30, 20), (200, 100, 50))
 
 
@@ -78,10 +80,8 @@ def test_name_of_the_guides_is_known(folder: Path, name: str) -> None:
 
 
 def test_no_name_is_taken_twice() -> None:
-    data = json.loads(
-        (Path(importlib.util.find_spec("train_gamma.tagging").origin or "").with_name("models.json")).read_text("utf-8")
-    )
-    names = [name.lower() for model in data["models"] for name in (model["name"], *model.get("aliases", ()))]
+    models = json.loads((PACKAGE / "tagging" / "models.json").read_text("utf-8"))["models"]
+    names = [name.lower() for model in models for name in (model["name"], *model.get("aliases", ()))]
     assert len(names) == len(set(names))
 
 
@@ -90,18 +90,12 @@ def test_unknown_name_is_told_with_those_that_are_near(folder: Path) -> None:
         catalogue(folder).entry("wd-vit-taggr-v3")
 
 
-def test_miniature_tagger_names_what_is_drawn(folder: Path) -> None:
+def test_miniature_tagger_loads(folder: Path) -> None:
     tagger = load(folder, "miniature")
     found = tagger.predict(np.stack([tagger.prepare(PICTURE)] * 2))
     assert found.shape == (2, len(tagger.labels))
-    assert (
-        tagger.thresholds
-        == json.loads(
-            (
-                Path(importlib.util.find_spec("train_gamma.demo").origin or "").parent / "tagger" / "metadata.json"
-            ).read_text()
-        )["thresholds"]
-    )
+    metadata = json.loads((PACKAGE / "demo" / "tagger" / "metadata.json").read_text("utf-8"))
+    assert tagger.thresholds == metadata["thresholds"]
 
 
 @pytest.mark.parametrize("tags", ["selected_tags.csv", "tags-selected.csv"])

@@ -20,6 +20,11 @@ def read_text(path: Path) -> str:
     except OSError as error:
         reason = error.strerror or str(error)
         raise UserError(f"'{path}' cannot be read: {reason}. Check the path and your rights to the file.") from error
+    return decode_text(data, path)
+
+
+def decode_text(data: bytes, path: Path) -> str:
+    """Like ``read_text``, for bytes that were read already; ``path`` is only named in messages."""
     text = _decode_utf16(data, path) if data.startswith(_UTF16_MARKS) else _decode_utf8(data, path)
     if "\0" in text:
         position = data.index(0)
