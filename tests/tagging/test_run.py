@@ -1,5 +1,6 @@
 """Pictures through a model: what comes out, what goes wrong on the way, and what happens at the same time."""
 
+import itertools
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -243,11 +244,11 @@ def test_pictures_are_prepared_by_several_threads_while_the_model_works(
 ) -> None:
     paths = [draw(tmp_path / f"{k}.png", (k, 0, 0)) for k in range(60)]
     tagger = ColourTagger(gate=threading.Event())
-    together = threading.Barrier(2)
+    together, calls = threading.Barrier(2), itertools.count()
     prepare = tagger.prepare
 
     def meet(picture: Any) -> Any:
-        if len(tagger.prepared) < 2:
+        if next(calls) < 2:
             together.wait(PATIENCE_S)  # passes only if two are prepared at a time
         return prepare(picture)
 
