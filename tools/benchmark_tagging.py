@@ -165,9 +165,9 @@ def write_model(folder: Path, layers: int) -> None:
     nodes: list[Any] = []
     tokens = (SIDE // PATCH) ** 2
 
-    def weight(name: str, *shape: int) -> str:
-        scale = 1 / np.sqrt(shape[-2] if len(shape) > 1 else 1)
-        weights.append(numpy_helper.from_array((numbers.standard_normal(shape) * scale * 0.5).astype(np.float32), name))
+    def weight(name: str, *shape: int, scale: float = 0.5, mean: float = 0.0) -> str:
+        drawn = mean + numbers.standard_normal(shape) * scale / np.sqrt(shape[-2] if len(shape) > 1 else 1)
+        weights.append(numpy_helper.from_array(drawn.astype(np.float32), name))
         return name
 
     def constant(name: str, values: Any, dtype: Any = np.int64) -> str:
@@ -216,7 +216,9 @@ def write_model(folder: Path, layers: int) -> None:
         gelu = node("Mul", [node("Mul", [inner, erf], f"{k}.e3"), "half"], f"{k}.g")
         x = node("Add", [x, linear(gelu, f"{k}.h", 4 * WIDTH, WIDTH)], f"{k}.b")
     pooled = node("ReduceMean", [norm(x, "last")], "pooled", axes=[1], keepdims=0)
-    node("Sigmoid", [linear(pooled, "labels", WIDTH, NUM_LABELS)], "probabilities")
+    scores = node("MatMul", [pooled, weight("labels.w", WIDTH, NUM_LABELS, scale=0.01)], "labels.m")
+    logits = node("Add", [scores, weight("labels.b", NUM_LABELS, scale=0.8, mean=-5.0)], "logits")  # some 60 above 0.05
+    node("Sigmoid", [logits], "probabilities")
     graph = helper.make_graph(
         nodes,
         NAME,
