@@ -33,6 +33,7 @@ var train_gamma = (function() {
     /** What the server is asked, each by a button of its own; `live` is what the Tagger tab shows of one picture. */
     const forms = {run: asker("refresh", LOST_MS), tag: asker("tag_refresh", LOST_MS), live: asker("tag_live", LOST_MS / 5)};
     const OPENED_BY = {run: "restore", tag: "tag_restore"};
+    const TABS_OF = {run: ["tab_create", "tab_train"], tag: ["tab_tagger"]};
     const LISTS_OF = {run: "lists", tag: "tag_lists"};
 
     // -- the page -----------------------------------------------------------------------------------------------------
@@ -140,12 +141,20 @@ var train_gamma = (function() {
     /** Called when the server has filled a form of a page that was just opened. */
     function opened(name) {
         forms[name].isOpen = true;
+        hold(name, false);
         press(LISTS_OF[name]);
         refresh(name);
     }
 
+    /** A form that is about to be filled takes no input, as the answer would write over it. */
+    function hold(name, isHeld) {
+        for (const tab of TABS_OF[name]) byId(tab).inert = isHeld;
+    }
+
     function restore(name, wait) {
-        if (forms[name].isOpen || wait > RESTORE_MS) return;
+        const isOver = forms[name].isOpen || wait > RESTORE_MS;
+        hold(name, !isOver);
+        if (isOver) return;
         press(OPENED_BY[name]); // lost while gradio is still attaching its handlers, so it is tried again
         setTimeout(() => restore(name, 2 * wait), wait);
     }

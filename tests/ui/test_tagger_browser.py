@@ -1,5 +1,6 @@
 """The Tagger tab in a browser: a folder is tagged, cancelled, watched from elsewhere, tuned and put back."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,26 @@ def chosen_tags(page: Any) -> list[str]:
 
 def number_field(page: Any, name: str) -> Any:
     return page.locator(f"#train_gamma_{name} input[type=number]").first
+
+
+def test_what_is_typed_while_the_page_opens_stays(
+    browser: Any, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(kept: Path) -> Any:
+        time.sleep(1.5)
+        return remembered(kept)
+
+    monkeypatch.setattr("train_gamma.ui.tagger_live.remembered", slowly)
+    page = browser.new_page()
+    page.goto(served.url)
+    page.locator("#train_gamma_tabs button", has_text="Tagger").first.click()
+    page.wait_for_selector("#train_gamma_tab_tagger[inert]")
+    folder = page.locator("#train_gamma_tag_folder").locator("textarea, input").first
+    folder.click()  # as soon as it can be clicked
+    page.keyboard.type(str(tmp_path))
+    page.wait_for_timeout(4000)
+    assert folder.input_value() == str(tmp_path)
+    page.close()
 
 
 def test_a_folder_is_tagged_tuned_without_the_model_and_put_back(browser: Any, served: Served, pictures: Path) -> None:
