@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from tests.dataset.drawn import draw_folder, noise, png_bytes, small_config
 from train_gamma.dataset.dataset import load_dataset
@@ -264,10 +264,26 @@ def test_unusual_pictures_are_accepted(tmp_path, case):
     assert [item.path.name for item in dataset.items] == [name]
 
 
-def test_an_empty_caption_gives_a_clean_prompt_and_a_warning(tmp_path):
+def test_an_empty_caption_gives_a_clean_prompt(tmp_path):
     dataset = load_dataset(small_config(draw_folder(tmp_path, [(64, 64)], [" \n"])), "gamma")
     assert dataset.prompts_of(0, "gamma") == ["gamma"]
-    assert any("No caption for 1 of 1 pictures (0.png)" in warning for warning in dataset.warnings)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "GIF", "WEBP"])
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_a_cut_off_picture_is_refused_even_where_another_program_told_pillow_to_take_them(
+    tmp_path, monkeypatch, kind, share
+):
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    data = io.BytesIO()
+    noise(64, 64).save(data, kind)
+    whole = data.getvalue()
+    (tmp_path / "0.png").write_bytes(whole)
+    load_dataset(small_config(tmp_path), "gamma")
+    (tmp_path / "0.png").write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(UserError, match="is damaged or cut off"):
+        load_dataset(small_config(tmp_path), "gamma")
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is True
 
 
 def test_a_blank_template_line_is_no_template(tmp_path):

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.training.plain import PlainBackbone
 from tests.training.runs import Heard, train_small
@@ -12,7 +13,7 @@ from train_gamma.dataset.dataset import load_dataset
 from train_gamma.errors import UserError
 from train_gamma.training.events import Warned
 from train_gamma.training.plan import make_plan
-from train_gamma.training.preflight import Finding, check_run, report
+from train_gamma.training.preflight import Finding, check_run, refused_findings, report
 
 
 def findings(root: Path, backbone: PlainBackbone | None = None, **changes: Any) -> list[Finding]:
@@ -98,6 +99,42 @@ def test_what_is_unusual_about_the_model_is_found(level: str, told: str, backbon
 def test_warnings_of_the_dataset_are_passed_on(tmp_path: Path) -> None:
     write_pictures(tmp_path / "pictures", 3)
     assert any(f.level == "warning" and f.message.startswith("Only 3 pictures") for f in findings(tmp_path))
+
+
+def test_what_the_doctor_finds_is_told_once_and_keeps_no_run_from_starting(
+    plain: PlainBackbone, tmp_path: Path
+) -> None:
+    folder = write_pictures(tmp_path / "pictures", 12)
+    (folder / "copy.png").write_bytes((folder / "3.png").read_bytes())
+    (folder / "copy.txt").write_text("night, sky, smile", "utf-8")
+    Image.new("RGB", (20, 20), "red").save(folder / "tiny.png")
+    (folder / "4.txt").write_text("", "utf-8")
+    heard = Heard()
+    run, _ = train_small(tmp_path, plain, heard, dataset={"width": 96}, training={"weight_decay": 0.5})
+    told = [event.message for event in heard.of(Warned)]
+    for part in ("copy.png = 3.png", "tiny.png 3", "(4.png)", "Weight decay 0.5"):
+        assert sum(part in message for message in told) == 1, (part, told)
+    assert len(told) == 5  # these and the picture without a caption
+    for report_file in (run.report, run.report.with_suffix(".md")):
+        text = report_file.read_text("utf-8")
+        for part in ("copy.png = 3.png", "tiny.png 3", "Weight decay 0.5", "14 pictures, 3 a step"):
+            assert text.count(part) == 1, part
+
+
+def test_a_dataset_that_cannot_be_loaded_is_examined_all_the_same(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "pictures", 12)
+    (folder / "3.png").write_bytes(b"")
+    (folder / "4.txt").write_bytes(b"caf\xe9")
+    (folder / "5.txt").write_text("", "utf-8")
+    config = small_config(tmp_path, dataset={"width": 96})
+    with pytest.raises(UserError) as caught:
+        load_dataset(config.dataset, config.embedding.name)
+    found = refused_findings(caught.value, config, PlainBackbone())
+    assert [finding.level for finding in found] == ["error", "error", "warning"]
+    for name in ("3.png", "4.txt", "5.png"):
+        assert sum(name in finding.message for finding in found) == 1
+    nowhere = small_config(tmp_path, dataset={"folder": str(tmp_path / "nowhere")})
+    assert [f.message for f in refused_findings(UserError("- one\n- two"), nowhere, PlainBackbone())] == ["one", "two"]
 
 
 def test_an_embedding_may_be_replaced_when_asked(tmp_path: Path) -> None:

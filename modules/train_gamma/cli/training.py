@@ -67,14 +67,20 @@ def run_resume(arguments: argparse.Namespace) -> int:
 def run_check(arguments: argparse.Namespace) -> int:
     """Print the report that training starts with, and what each picture loses. Exit code 1 if there are errors."""
     from train_gamma.dataset.dataset import load_dataset
+    from train_gamma.errors import UserError
     from train_gamma.hosts.load_checkpoint import load_backbone
     from train_gamma.training.plan import make_plan
-    from train_gamma.training.preflight import check_run, report
+    from train_gamma.training.preflight import check_run, refused_findings, report
 
     config = read_configuration(arguments.config, arguments.set)
-    dataset = load_dataset(config.dataset, config.embedding.name)
-    plan = make_plan(config, len(dataset.items))
-    findings = check_run(config, load_backbone(config.model), dataset, plan)
+    backbone = load_backbone(config.model)
+    try:
+        dataset = load_dataset(config.dataset, config.embedding.name)
+        plan = make_plan(config, len(dataset.items))
+    except UserError as error:
+        print(report(refused_findings(error, config, backbone)))
+        return FAILED
+    findings = check_run(config, backbone, dataset, plan)
     print(report(findings), dataset.crop_report(), sep="\n\n")
     return FAILED if any(finding.level == "error" for finding in findings) else 0
 

@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 
 from train_gamma.dataset.buckets import make_buckets
 from train_gamma.dataset.captions import compile_filename_regex
-from train_gamma.dataset.findings import find_findings
-from train_gamma.dataset.items import Item, read_item
+from train_gamma.dataset.items import Item, read_items
 from train_gamma.dataset.pictures import find_pictures, parse_colour
 from train_gamma.dataset.tags import frequent_tags
 from train_gamma.dataset.templates import contains_word, keeps_word, load_templates, render_prompt
@@ -30,13 +29,11 @@ class Dataset:
         items: the pictures in natural order of their names.
         templates: at least one, each with [name].
         config: the settings it was loaded with.
-        warnings: sentences about what is unusual, for the user.
     """
 
     items: tuple[Item, ...]
     templates: tuple[str, ...]
     config: DatasetConfig
-    warnings: tuple[str, ...]
 
     def prompt(self, index: int, name: str, rng: random.Random) -> str:
         """Draw a prompt for a visit: template, dropout and shuffle come from ``rng``."""
@@ -105,10 +102,9 @@ def load_dataset(config: DatasetConfig, name: str) -> Dataset:
     templates = _collect(problems, lambda: load_templates(config)) or ()
     problems += _name_problems(templates, name)
     pictures = _collect(problems, lambda: find_pictures(dataset_folder(config), config.recursive)) or []
-    read = [] if unusable else [read_item(path, config, buckets, problems) for path in pictures]
+    items = () if unusable else tuple(read_items(pictures, config, buckets, problems))
     raise_all(unusable + problems)
-    items = tuple(item for item in read if item is not None)
-    dataset = Dataset(items, templates, config, find_findings(items, name))
+    dataset = Dataset(items, templates, config)
     raise_all(_prompt_problems(dataset, name))
     return dataset
 

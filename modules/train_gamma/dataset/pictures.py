@@ -3,11 +3,13 @@
 import re
 import struct
 import zlib
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from pathlib import Path
+from types import FunctionType
 
 import numpy as np
-from PIL import Image, ImageColor, UnidentifiedImageError
+from PIL import Image, ImageColor, ImageFile, UnidentifiedImageError
 
 from train_gamma.dataset.folders import count_by_ending, list_files
 from train_gamma.errors import UserError
@@ -16,8 +18,8 @@ PICTURE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 MAX_PIXELS = 178_956_970
 """Twice Pillow's ``MAX_IMAGE_PIXELS``, where Pillow too refuses; kept here because hosts switch Pillow's check off."""
 
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "GIF")  # by content, whatever the file is called
-_DECODE_ERRORS = (
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "GIF")  # by content, whatever the file is called
+DECODE_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -30,8 +32,8 @@ _DECODE_ERRORS = (
     struct.error,
     zlib.error,
 )  # fmt: skip - what Pillow raises for damaged files
+ORIENTATION_TAG = 0x0112
 _PNG_DEPTH = 24  # where the IHDR chunk, which is always the first, has the bit depth
-_ORIENTATION_TAG = 0x0112
 _ORIENTATIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -56,6 +58,10 @@ _FOREIGN = (
 _AGAIN = "Download or export it again, or take it out of the folder."
 
 
+class TooLargeError(UserError):
+    """A picture with more than ``MAX_PIXELS``. It is not decoded."""
+
+
 def find_pictures(folder: Path, recursive: bool) -> list[Path]:
     """List the pictures of a folder in natural order (2 before 10), by their endings.
 
@@ -65,10 +71,17 @@ def find_pictures(folder: Path, recursive: bool) -> list[Path]:
         UserError: if the folder is missing, is a file, cannot be read, or has no pictures.
     """
     files = list_files(folder, recursive)
-    pictures = [path for path in files if _is_picture(path)]
+    pictures = pictures_among(files)
     if not pictures:
         raise UserError(_no_pictures(folder, files, recursive))
     return pictures
+
+
+def pictures_among(files: Iterable[Path]) -> list[Path]:
+    """The files whose ending is that of a picture. A link to nowhere is one, so that opening it names it."""
+    return [
+        path for path in files if path.suffix.lower() in PICTURE_EXTENSIONS and (path.is_file() or path.is_symlink())
+    ]
 
 
 def open_picture(path: Path, background: str) -> Image.Image:
@@ -104,20 +117,31 @@ def read_picture(path: Path) -> bytes:
     return data
 
 
-def decode_picture(data: bytes, path: Path, background: str) -> Image.Image:
-    """Like ``open_picture``, for bytes that were read already; ``path`` is only named in messages."""
+def decode_picture(
+    data: bytes, path: Path, background: str, look: Callable[[Image.Image], None] | None = None
+) -> Image.Image:
+    """Like ``open_picture``, for bytes that were read already.
+
+    Args:
+        data: the file.
+        path: is only named in messages.
+        background: a colour name or #rrggbb.
+        look: is shown the decoded picture as it is stored, before it is turned and flattened.
+    """
     colour = parse_colour(background)
     try:
-        with Image.open(BytesIO(data), formats=_FORMATS) as image:
+        with Image.open(BytesIO(data), formats=FORMATS) as image:
             _check_size(image.width * image.height, path)
-            image.load()
-            upright = _apply_orientation(_correct_transparency(image, data))
-            return _flatten(upright, colour)
+            _load(image)
+            stored = _correct_transparency(image, data)
+            if look is not None:
+                look(stored)
+            return _flatten(_apply_orientation(stored), colour)
     except UnidentifiedImageError as error:
         raise UserError(_unidentified(data, path)) from error
     except Image.DecompressionBombError as error:
-        raise UserError(_too_large(path)) from error
-    except _DECODE_ERRORS as error:
+        raise TooLargeError(_too_large(path)) from error
+    except DECODE_ERRORS as error:
         raise UserError(_damaged(path, _reason(error))) from error
 
 
@@ -136,15 +160,10 @@ def parse_colour(background: str) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def _is_picture(path: Path) -> bool:
-    # A link to nowhere is kept, so that opening it names it.
-    return path.suffix.lower() in PICTURE_EXTENSIONS and (path.is_file() or path.is_symlink())
-
-
 def _no_pictures(folder: Path, files: list[Path], recursive: bool) -> str:
     text = f"Dataset folder '{folder}' has no pictures (looked for {' '.join(PICTURE_EXTENSIONS)}"
     text += f"; {count_by_ending(files)})." if files else "; it is empty)."
-    below = [] if recursive else [path for path in list_files(folder, True, limit=10_000) if _is_picture(path)]
+    below = [] if recursive else pictures_among(list_files(folder, True, limit=10_000))
     if below:
         folders = {path.parent for path in below}
         text += f" Its subfolders have {len(below)} in {len(folders)} folders: turn on 'Include subfolders'"
@@ -152,9 +171,25 @@ def _no_pictures(folder: Path, files: list[Path], recursive: bool) -> str:
     return f"{text} Check the path, or convert the pictures to PNG."
 
 
+def _load(image: ImageFile.ImageFile) -> None:
+    """Decode a picture, which fails if it is cut off even where another program told Pillow to accept such files.
+
+    That permission is a flag of the process that extensions of the WebUI set and leave. It stays as it is: Pillow's
+    own function is run with a copy of its surroundings in which the flag is off, and a JPEG is told that it was given
+    the end that Pillow would make up.
+    """
+    loader: Callable[[ImageFile.ImageFile], object] = type(image).load
+    if ImageFile.LOAD_TRUNCATED_IMAGES and loader is ImageFile.ImageFile.load:
+        surroundings = {**vars(ImageFile), "LOAD_TRUNCATED_IMAGES": False}
+        vars(image)["_ended"] = True
+        function = ImageFile.ImageFile.load
+        loader = FunctionType(function.__code__, surroundings, "load", function.__defaults__, function.__closure__)
+    loader(image)
+
+
 def _check_size(pixels: int, path: Path) -> None:
     if pixels > MAX_PIXELS:
-        raise UserError(_too_large(path))
+        raise TooLargeError(_too_large(path))
 
 
 def _too_large(path: Path) -> str:
@@ -184,8 +219,8 @@ def _reason(error: Exception) -> str:
 
 def _apply_orientation(image: Image.Image) -> Image.Image:
     try:
-        method = _ORIENTATIONS.get(image.getexif().get(_ORIENTATION_TAG, 1))
-    except _DECODE_ERRORS:
+        method = _ORIENTATIONS.get(image.getexif().get(ORIENTATION_TAG, 1))
+    except DECODE_ERRORS:
         return image  # unreadable EXIF says nothing about the pixels
     return image if method is None else _with_info(image.transpose(method), image)
 

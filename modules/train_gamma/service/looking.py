@@ -15,7 +15,7 @@ from train_gamma.errors import UserError
 from train_gamma.service.embeddings import embedding_files
 from train_gamma.training.config import DatasetConfig, EmbeddingConfig, RunConfig
 from train_gamma.training.plan import make_plan
-from train_gamma.training.preflight import Finding, check_run
+from train_gamma.training.preflight import Finding, check_run, refused_findings
 
 FILE_OVERHEAD = 4096
 """Bytes of a file beside its vectors: the settings of the run and the names, about."""
@@ -117,7 +117,7 @@ def run_findings(config: RunConfig, model: Backbone) -> list[Finding]:
         dataset = load_dataset(config.dataset, config.embedding.name)
         plan = make_plan(config, len(dataset.items))
     except UserError as error:
-        return [Finding("error", line.removeprefix("- ")) for line in str(error).splitlines()]
+        return refused_findings(error, config, model)
     return check_run(config, model, dataset, plan)
 
 

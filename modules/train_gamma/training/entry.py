@@ -11,6 +11,7 @@ from train_gamma.backbone import Backbone
 from train_gamma.dataset.dataset import Dataset, load_dataset
 from train_gamma.dataset.latents import LatentCache
 from train_gamma.dataset.order import Order
+from train_gamma.doctor.report import write_report
 from train_gamma.embedding.start import start_vectors
 from train_gamma.errors import UserError, raise_all
 from train_gamma.training.batches import evaluation_batches
@@ -22,7 +23,7 @@ from train_gamma.training.loop import train
 from train_gamma.training.loss_scale import LossScale
 from train_gamma.training.optimizers import load_optimizer_tensors, make_optimizer
 from train_gamma.training.plan import make_plan
-from train_gamma.training.preflight import check_run, export_findings
+from train_gamma.training.preflight import check_run, dataset_findings, examine_run, export_findings
 from train_gamma.training.previews import load_previews
 from train_gamma.training.run import Run
 from train_gamma.training.run_folder import (
@@ -46,13 +47,16 @@ def start_run(
         UserError: if the check before the start finds errors, or the embedding cannot be written at the end.
     """
     dataset = load_dataset(config.dataset, config.embedding.name)
-    findings = check_run(config, backbone, dataset, make_plan(config, len(dataset.items)))
+    examination = examine_run(config, backbone, dataset)
+    findings = check_run(config, backbone, dataset, make_plan(config, len(dataset.items)), examination)
     raise_all([str(finding) for finding in findings if finding.level == "error"])
     tags = dataset.frequent_tags(config.embedding.name)
     vectors = start_vectors(config.embedding, backbone, config.training.seed, tags)
     folder = new_run_folder(Path(config.output.folder), config.embedding.name)
     write_config(folder, config, backbone.identity)
     write_manifest(folder, dataset.manifest())
+    of_pictures = dataset_findings(examination)
+    write_report(examination, folder.path, [finding for finding in findings if finding not in of_pictures])
     listener = recorders(folder, config.output.tensorboard, listener)
     run = _make_run(config, backbone, dataset, vectors, folder, listener, control)
     for finding in findings:

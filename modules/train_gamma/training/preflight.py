@@ -1,21 +1,23 @@
 """The check before the start: one report of everything that would spoil a run, each finding with its fix."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from train_gamma.backbone import Backbone
 from train_gamma.dataset.dataset import Dataset
+from train_gamma.doctor.examine import Examination, examine, examine_dataset
+from train_gamma.doctor.findings import REFUSED_KINDS
+from train_gamma.doctor.material import Target
 from train_gamma.embedding.names import check_name
 from train_gamma.embedding.start import start_vectors
 from train_gamma.errors import UserError
 from train_gamma.training.config import RunConfig
-from train_gamma.training.keys import text_generator
 from train_gamma.training.plan import Plan
 from train_gamma.training.previews import load_previews
 
 Level = Literal["error", "warning", "note"]
-CHUNK = 75
 LOW_RATE, HIGH_RATE = 1e-5, 0.5
 EMBEDDING_ENDINGS = (".pt", ".bin", ".safetensors", ".png", ".webp")
 
@@ -33,20 +35,66 @@ class Finding:
         return f"{self.message} {self.fix}".strip()
 
 
-def check_run(config: RunConfig, backbone: Backbone, dataset: Dataset, plan: Plan) -> list[Finding]:
-    """Check a run without doing any work on the model. Errors come first."""
+def examine_run(config: RunConfig, backbone: Backbone, dataset: Dataset) -> Examination:
+    """The doctor's word on the pictures of a run. They are not opened again."""
+    return examine_dataset(dataset, target_of(config, backbone))
+
+
+def target_of(config: RunConfig, backbone: Backbone) -> Target:
+    """What the doctor is told of a run."""
+    embedding = config.embedding
+    words = embedding.init_text if embedding.start == "text" else ""
+    return Target(embedding.name, embedding.num_vectors, words, lambda text: len(backbone.tokenize(text)))
+
+
+def check_run(
+    config: RunConfig, backbone: Backbone, dataset: Dataset, plan: Plan, examination: Examination | None = None
+) -> list[Finding]:
+    """Check a run without doing any work on the model. Errors come first.
+
+    Args:
+        config: of the run.
+        backbone: is only asked for its words.
+        dataset: its pictures.
+        plan: its numbers.
+        examination: of those pictures, if there is one already.
+    """
+    examination = examination or examine_run(config, backbone, dataset)
     findings = [
         *_name(config, backbone),
         *export_findings(config),
         *_start(config, backbone, dataset),
         *_previews(config),
-        *[Finding("warning", message) for message in dataset.warnings],
-        *_tokens(config, backbone, dataset),
+        *dataset_findings(examination),
         *_rates(config, plan),
         *_model(backbone),
         *_batch(dataset, plan),
     ]
     return sorted(findings, key=lambda finding: ("error", "warning", "note").index(finding.level))
+
+
+def dataset_findings(examination: Examination, but: Container[str] = ()) -> list[Finding]:
+    """The doctor's findings before a run. What spoils a picture is no error here: the run can be made all the same.
+
+    Args:
+        examination: what was found.
+        but: kinds of findings to leave out.
+    """
+    return [
+        Finding("warning" if found.level == "error" else found.level, found.message, found.fix)
+        for found in examination.findings
+        if found.kind not in but
+    ]
+
+
+def refused_findings(error: UserError, config: RunConfig, backbone: Backbone) -> list[Finding]:
+    """Why a dataset cannot be loaded, and what else the doctor says of it."""
+    refused = [Finding("error", line.removeprefix("- ")) for line in str(error).splitlines()]
+    try:
+        examination = examine(config.dataset, target_of(config, backbone))
+    except UserError:  # the folder or the settings are the reason
+        return refused
+    return refused + dataset_findings(examination, but=REFUSED_KINDS)
 
 
 def report(findings: list[Finding]) -> str:
@@ -117,29 +165,6 @@ def _previews(config: RunConfig) -> list[Finding]:
     if config.preview.every_n_steps and without:
         return [Finding("warning", f"Preview '{without[0]}' does not show the embedding.", "Put [name] into it.")]
     return []
-
-
-def _tokens(config: RunConfig, backbone: Backbone, dataset: Dataset) -> list[Finding]:
-    """Prompts whose later tags fall into the second chunk of 75 tokens, where they act more weakly on the rest."""
-    name = config.embedding.name
-    long: list[tuple[int, str]] = []
-    for index, item in enumerate(dataset.items):
-        prompt = dataset.prompt(index, name, text_generator(0, "check", index))
-        around = prompt.replace(name, "")
-        count = len(backbone.tokenize(around)) + config.embedding.num_vectors * prompt.count(name)
-        if count > CHUNK:
-            long.append((count, item.path.name))
-    if not long:
-        return []
-    count, worst = max(long)
-    return [
-        Finding(
-            "warning",
-            f"{len(long)} of {len(dataset.items)} prompts have more than {CHUNK} tokens; the longest, of '{worst}', "
-            f"has {count}.",
-            "What is past token 75 goes into a second chunk. Shorten those captions if it matters.",
-        )
-    ]
 
 
 def _rates(config: RunConfig, plan: Plan) -> list[Finding]:

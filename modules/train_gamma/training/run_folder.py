@@ -35,6 +35,11 @@ class RunFolder:
         return self.path / "manifest.json"
 
     @property
+    def report(self) -> Path:
+        """What was found about the pictures and settings before the start; ``report.md`` beside it is the same."""
+        return self.path / "report.html"
+
+    @property
     def events(self) -> Path:
         """One JSON object a line for everything that happened."""
         return self.path / "events.jsonl"
