@@ -55,7 +55,7 @@ ACTIONS = (
 """In the order in which they are done."""
 
 _SEVERAL = re.compile(r"(?:\d+\+?|multiple) ?(?:girls|boys)")
-_RATING = re.compile(
+RATING = re.compile(
     r"rating[ :]\s*(?:safe|general|sensitive|questionable|explicit|[gsqe])|general|sensitive|questionable|explicit"
 )
 _KINDS = tuple(
@@ -71,8 +71,8 @@ _KINDS = tuple(
 )
 """What tags of which kinds go when several people are there, and a caption has two or more of one kind."""
 
-_ERROR = re.compile(r"\s*,?\s*<\s*error\s*>", re.IGNORECASE)
-_SIGN = re.compile(
+ERROR = re.compile(r"\s*,?\s*<\s*error\s*>", re.IGNORECASE)
+SIGN = re.compile(
     r"""
     \s*,?\s*
     (?: (?: \b(?:with|and|holding|has)\s+(?:an?|the|some)\s+(?:sign|words?|captions?|text|writing)(?:\s+on\s+it)?\s+ )?
@@ -170,12 +170,12 @@ def _lines(text: str) -> str:
 
 
 def _without_errors(text: str) -> str:
-    return _ERROR.sub("", text).lstrip(", ") if "error" in text.lower() and _ERROR.search(text) else text
+    return ERROR.sub("", text).lstrip(", ") if "error" in text.lower() and ERROR.search(text) else text
 
 
 def _without_signs(text: str) -> str:
     lower = text.lower()
-    return _SIGN.sub("", text) if any(word in lower for word in _OF_SIGNS) else text
+    return SIGN.sub("", text) if any(word in lower for word in _OF_SIGNS) else text
 
 
 def _caption_words(text: str) -> str:
@@ -209,7 +209,7 @@ def _escaped(tag: Tag) -> Tag:
 
 
 def _unless_rating(tag: Tag) -> Tag | None:
-    return None if _RATING.fullmatch(tag.key) else tag
+    return None if RATING.fullmatch(tag.key) else tag
 
 
 def _without_duplicates(tags: Sequence[Tag]) -> Sequence[Tag]:

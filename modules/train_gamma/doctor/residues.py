@@ -5,17 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from train_gamma.captions.cleaning import ERROR, RATING, SIGN
 from train_gamma.captions.tag_text import Piece, escaped, normal, pieces, unique, with_spaces
 from train_gamma.doctor.findings import Finding, Level, listed
 from train_gamma.doctor.material import Material, paths
-
-_ERROR = re.compile(r"<\s*error\s*>", re.IGNORECASE)
-_RATING = re.compile(r"rating[: ]\s*\w+|general|sensitive|questionable|explicit")
-_DANGLING = re.compile(
-    r"(?:\b(?:that|which) (?:says?|reads?)|\bwith the (?:words?|text|numbers?|letters?)|\bsaying|\bthe word)"
-    r"\s*[\"'“”‘’]*\s*$",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +96,15 @@ def _styles(of_caption: list[Piece]) -> list[str]:
 
 
 def _errors(of_caption: list[Piece]) -> list[str]:
-    return [piece.text for piece in of_caption if _ERROR.search(piece.text)]
+    return [piece.text for piece in of_caption if ERROR.search(piece.text)]
 
 
 def _ratings(of_caption: list[Piece]) -> list[str]:
-    return [piece.text for piece in of_caption if any(_RATING.fullmatch(normal(tag)) for tag in piece.tags)]
+    return [piece.text for piece in of_caption if any(RATING.fullmatch(normal(tag)) for tag in piece.tags)]
 
 
 def _dangling(of_caption: list[Piece]) -> list[str]:
-    return [piece.text for piece in of_caption if _DANGLING.search(piece.text)]
+    return [piece.text for piece in of_caption if SIGN.search(piece.text)]
 
 
 def _weighted(of_caption: list[Piece]) -> list[str]:
