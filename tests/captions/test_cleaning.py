@@ -77,6 +77,7 @@ def test_duplicates_weights_spacing():
         r"a, b, c, d, miku \(x\), e \(f\)"
     )
     assert cleaned(" a ,b,,  c, ", "spacing") == "a, b, c"
+    assert cleaned("a ,b\r\n", "spacing") == "a, b\r\n"
 
 
 @pytest.mark.parametrize("tag", [tag for tag in ODD_TAGS if "\\(" not in tag])  # with one, it is escaped already

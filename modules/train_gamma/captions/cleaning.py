@@ -240,10 +240,8 @@ def _without_mixed(tags: Sequence[Tag]) -> Sequence[Tag]:
 
 
 def _spaced(words: Words) -> Words:
-    if words.plain or words.raw is None:
-        return words
-    text = ", ".join(tag.text for tag in words.tags)
-    return words if text == words.raw else Words(words.tags, text)
+    spaced = Words(words.tags, tail=words.tail)
+    return words if words.plain or spaced.text == words.text else spaced
 
 
 _ON_EACH: dict[str, Callable[[Tag], Tag | None]] = {
