@@ -4,7 +4,7 @@ A ``Host`` knows where files belong, lends the model for one job at a time, and 
 whatever generates pictures. Jobs, the API and the page are written against it, so all three are the same everywhere.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ class Folders:
             changed. Never inside a dataset.
         readable: the folders a request over the network may name files in; empty for all of them, which is right for
             a page that only its own machine reaches.
+        tag_lists: where lists of tags for autocomplete may be, as the extension tagcomplete has them; none need exist.
     """
 
     embeddings: Path
@@ -37,6 +38,7 @@ class Folders:
     taggers: Path
     kept: Path
     readable: tuple[Path, ...] = ()
+    tag_lists: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,9 @@ class Host(Protocol):
         Raises:
             UserError: if no model is loaded, or the one that ``model`` names cannot be read.
         """
+
+    def token_counter(self) -> Callable[[str], int] | None:
+        """Counts the tokens of a text, without begin and end. No model is loaded for it; None where it cannot be."""
 
     def borrow(self, model: ModelConfig, control: Control) -> AbstractContextManager[Backbone]:
         """The model for one job; whatever was changed on it is as before when the context ends.

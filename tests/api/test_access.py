@@ -50,7 +50,7 @@ def test_every_route_is_guarded(locked: Any) -> None:
     from train_gamma.api.routes import PREFIX, ROUTES
 
     for method, path, _ in ROUTES:
-        filled = path.format(job="x", run="x", name="x", step=1, index=1) if "{" in path else path
+        filled = path.format(job="x", run="x", name="x", dataset="x", step=1, index=1) if "{" in path else path
         assert locked.http.request(method, PREFIX + filled, json={}).status_code == 401
 
 

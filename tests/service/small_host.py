@@ -1,7 +1,7 @@
 """A host over the model of ``tests.training.plain``: folders in a temporary place, and steps that wait when asked."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ class SmallHost:
     def __init__(self, root: Path, readable: Sequence[Path] = (), backbone: Any = None) -> None:
         self.name, self.lends_loaded_model = "small", True
         places = (root / name for name in ("embeddings", "runs", "presets", "taggers", "kept"))
-        self.folders = Folders(*places, tuple(readable))
+        self.folders = Folders(*places, tuple(readable), (root / "tag lists",))
         self.backbone = backbone or GatedBackbone()
         self.problems: tuple[str, ...] = ()
         self.turn = threading.Lock()
@@ -57,6 +57,7 @@ class SmallHost:
         self.published: list[tuple[Path, Path | None]] = []
         self.own_interrogators: tuple[Any, ...] = ()
         self.rooms = 0
+        self.counts_tokens = True
         self.failing_reporter = self.failing_publish = False
 
     def loaded(self) -> LoadedModel:
@@ -65,6 +66,9 @@ class SmallHost:
     def look(self, model: ModelConfig) -> Backbone:
         backbone: Backbone = self.backbone
         return backbone
+
+    def token_counter(self) -> Callable[[str], int] | None:
+        return (lambda text: len(self.backbone.tokenize(text))) if self.counts_tokens else None
 
     @contextmanager
     def borrow(self, model: ModelConfig, control: Control) -> Iterator[Backbone]:

@@ -182,6 +182,13 @@ def test_inside_the_named_folders_all_works(tmp_path: Path) -> None:
     trained(service, small_run(tmp_path / "mine"))
 
 
+def test_settings_that_name_no_place_can_be_used_over_the_network(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    service = Service(SmallHost(tmp_path / "data", readable=[tmp_path / "mine"]))
+    assert "Dataset folder is not set" in service.derive(RunConfig()).problem
+    assert service.explain_start(RunConfig().embedding, RunConfig().model).num_tokens == 1
+
+
 def test_a_link_out_of_the_named_folders_leads_nowhere(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "link").symlink_to("/etc")

@@ -55,12 +55,12 @@ async def check_access(request: Request) -> None:
     Such a page may send requests although it does not get to see the answers, and the browser adds the user and
     password that it knows. So what changes anything must come from the own page, or from no page at all.
 
-    The token is in the header ``X-Train-Gamma-Token``; pictures, which a page asks for without headers of its own,
-    have it as ``?token=``.
+    The token is in the header ``X-Train-Gamma-Token``; pictures and reports, which a page asks for without headers of
+    its own, have it as ``?token=``.
     """
     rules: AccessRules = request.app.state.train_gamma_access
     token = request.headers.get(TOKEN_HEADER, "")
-    if not token and request.method == "GET" and _is_picture(request.url.path):
+    if not token and request.method == "GET" and _is_opened_by_itself(request.url.path):
         token = request.query_params.get("token", "")
     if not rules.allow(token, request.headers.get("Authorization", "")):
         raise HTTPException(
@@ -74,8 +74,11 @@ async def check_access(request: Request) -> None:
         )
 
 
-def _is_picture(path: str) -> bool:
-    return "/previews/" in path or path.endswith("/tag/thumbnail")
+def _is_opened_by_itself(path: str) -> bool:
+    """Whether the page asks for it by its address alone: a picture, or a report in a window of its own."""
+    return any(part in path for part in ("/previews/", "/thumbnails/")) or path.endswith(
+        ("/tag/thumbnail", "/report.html", "/report.md")
+    )
 
 
 def _is_from_elsewhere(headers: Mapping[str, str]) -> bool:

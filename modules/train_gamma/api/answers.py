@@ -9,26 +9,37 @@ from typing import Any, ParamSpec, TypeVar
 
 from fastapi import HTTPException
 
+from train_gamma.captions.store import ConflictError, StaleError
 from train_gamma.errors import UserError
 from train_gamma.jobs import BusyError
+from train_gamma.service.open_dataset import UnsavedError
 from train_gamma.service.places import ForbiddenError, UnknownError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-STATUS = {BusyError: 409, ForbiddenError: 403, UnknownError: 404}
-BAD_REQUEST = 422
+STATUS = {ForbiddenError: 403, UnknownError: 404}
+BAD_REQUEST, CONFLICT = 422, 409
+REASONS = {BusyError: "busy", StaleError: "stale", ConflictError: "conflict", UnsavedError: "unsaved"}
+"""Why something cannot be done now, for programs."""
+REASON_HEADER = "X-Train-Gamma-Reason"
 
 
 def answering(route: Callable[P, R]) -> Callable[P, R]:
-    """A route whose ``UserError`` is answered with its text: 422, or 403, 404 and 409 where those say more."""
+    """A route whose ``UserError`` is answered with its text: 422, or 403, 404 and 409 where those say more.
+
+    The header ``X-Train-Gamma-Reason`` of a 409 tells which of ``REASONS`` it is.
+    """
 
     @functools.wraps(route)
     def answered(*arguments: P.args, **keywords: P.kwargs) -> R:
         try:
             return route(*arguments, **keywords)
         except UserError as error:
-            raise HTTPException(STATUS.get(type(error), BAD_REQUEST), str(error)) from error
+            reason = REASONS.get(type(error))
+            status = STATUS.get(type(error), BAD_REQUEST) if reason is None else CONFLICT
+            headers = None if reason is None else {REASON_HEADER: reason}
+            raise HTTPException(status, str(error), headers) from error
 
     return answered
 

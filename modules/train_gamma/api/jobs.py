@@ -87,7 +87,8 @@ def find_job(request: Request, job: str) -> Job:
     Raises:
         UnknownError: if there is none.
     """
-    found = service_of(request).jobs.get(job)
+    service = service_of(request)
+    found = service.jobs.get(job) or service.datasets.jobs.get(job)
     if found is None:
         raise UnknownError(f"There is no job '{job}'. Jobs are forgotten when the program ends; runs stay.")
     return found

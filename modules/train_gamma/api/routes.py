@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 
-from train_gamma.api import asking, files, jobs, tags
+from train_gamma.api import asking, dataset_tools, datasets, files, jobs, tags
 from train_gamma.api.access import AccessRules, check_access
 from train_gamma.api.answers import answering
 from train_gamma.api.foreign_tagger import add_foreign_routes
@@ -51,6 +51,39 @@ ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("GET", "/tag/thumbnail", tags.thumbnail),
     ("GET", "/tag/backups", tags.list_backups),
     ("POST", "/tag/backups", tags.restore),
+    ("GET", "/datasets/options", datasets.options),
+    ("GET", "/datasets/rules", dataset_tools.list_rules),
+    ("PUT", "/datasets/rules/{name}", dataset_tools.save_rules),
+    ("DELETE", "/datasets/rules/{name}", dataset_tools.delete_rules),
+    ("GET", "/datasets/prepare/options", dataset_tools.prepare_options),
+    ("POST", "/datasets/open", datasets.open_dataset),
+    ("GET", "/datasets/{dataset}", datasets.state),
+    ("POST", "/datasets/{dataset}/reload", datasets.reload),
+    ("POST", "/datasets/{dataset}/tags", datasets.tags),
+    ("POST", "/datasets/{dataset}/pictures", datasets.pictures),
+    ("GET", "/datasets/{dataset}/pictures/{index}", datasets.picture),
+    ("GET", "/datasets/{dataset}/thumbnails/{index}", datasets.thumbnail),
+    ("POST", "/datasets/{dataset}/edit", datasets.edit),
+    ("POST", "/datasets/{dataset}/undo", datasets.undo),
+    ("POST", "/datasets/{dataset}/redo", datasets.redo),
+    ("POST", "/datasets/{dataset}/discard", datasets.discard),
+    ("POST", "/datasets/{dataset}/diff", datasets.diff),
+    ("POST", "/datasets/{dataset}/save", datasets.save),
+    ("GET", "/datasets/{dataset}/backups", datasets.list_backups),
+    ("POST", "/datasets/{dataset}/restore", datasets.restore),
+    ("POST", "/datasets/{dataset}/prune", datasets.prune),
+    ("GET", "/datasets/{dataset}/complete", datasets.complete),
+    ("POST", "/datasets/{dataset}/kohya/import", datasets.import_metadata),
+    ("POST", "/datasets/{dataset}/kohya/export", datasets.export_metadata),
+    ("POST", "/datasets/{dataset}/examine", dataset_tools.examine),
+    ("GET", "/datasets/{dataset}/findings", dataset_tools.findings),
+    ("POST", "/datasets/{dataset}/fix", dataset_tools.fix),
+    ("POST", "/datasets/{dataset}/undo_fix", dataset_tools.undo_fix),
+    ("GET", "/datasets/{dataset}/report.html", dataset_tools.html_report),
+    ("GET", "/datasets/{dataset}/report.md", dataset_tools.markdown_report),
+    ("POST", "/datasets/{dataset}/prepare/plan", dataset_tools.prepare_plan),
+    ("POST", "/datasets/{dataset}/prepare/preview", dataset_tools.prepare_preview),
+    ("POST", "/datasets/{dataset}/prepare", dataset_tools.prepare),
 )
 
 

@@ -1,6 +1,6 @@
 """The command line ``train-gamma``.
 
-Its commands are train, resume, check, preview, contact-sheet, inspect, convert, tag, demo and ui.
+Its commands are train, resume, check, preview, contact-sheet, inspect, convert, tag, tags, crop, demo and ui.
 
 Exit codes: 0 done, 1 the run ended badly, 2 something in the call or the input must be fixed, 130 stopped by Ctrl-C.
 """
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from train_gamma import __version__
-from train_gamma.cli import demo, files, pictures, tagging, training, ui
+from train_gamma.cli import check, crop, demo, files, pictures, tagging, tags, training, ui
 from train_gamma.errors import UserError
 
 BAD_INPUT = 2
@@ -23,7 +23,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"train-gamma {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (training, pictures, files, tagging, demo, ui):
+    for module in (training, check, pictures, files, tagging, tags, crop, demo, ui):
         module.add_commands(commands)
     return parser
 

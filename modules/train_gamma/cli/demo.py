@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from train_gamma.cli.options import add_json
 from train_gamma.demo.samples import SAMPLE_CHARACTER
 
 
@@ -22,7 +23,7 @@ def add_commands(commands: Any) -> None:
         action="store_true",
         help="draw pictures without captions, and let the built-in miniature tagger write them",
     )
-    demo.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    add_json(demo)
     demo.set_defaults(run=run)
 
 

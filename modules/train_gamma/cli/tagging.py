@@ -6,8 +6,9 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
+from train_gamma.cli.options import add_data, add_json, add_options, given
 from train_gamma.cli.training import FAILED, INTERRUPTED, interruptible
 from train_gamma.errors import UserError
 from train_gamma.tagging.config import PREVIEW_ONLY, TagConfig
@@ -25,19 +26,11 @@ def add_commands(commands: Any) -> None:
         "that other settings need no second look at it.",
     )
     tag.add_argument(POSITIONAL, nargs="?", default="", metavar="FOLDER", help="the folder with the pictures")
-    for f in dataclasses.fields(TagConfig):
-        if f.name != POSITIONAL:
-            _add_option(tag, f)
+    add_options(tag, TagConfig, but=(POSITIONAL,))
     tag.add_argument("--list-models", action="store_true", help="list the taggers and captioners, and do nothing else")
     tag.add_argument("--dry-run", action="store_true", help="show the captions and write nothing")
-    tag.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-    tag.add_argument(
-        "--data",
-        type=Path,
-        default=Path("train-gamma"),
-        metavar="DIR",
-        help="folder for taggers and for what is kept between runs; the same as that of 'ui' (default: train-gamma)",
-    )
+    add_json(tag)
+    add_data(tag)
     tag.set_defaults(run=run)
 
 
@@ -73,29 +66,12 @@ def read_arguments(arguments: argparse.Namespace) -> TagConfig:
     """
     from train_gamma.tagging.config_reading import read_tag_config
 
-    given = {f.name: getattr(arguments, f.name) for f in dataclasses.fields(TagConfig)}
-    values = {name: value for name, value in given.items() if value is not None}
+    values = given(arguments, TagConfig)
     if arguments.dry_run:
         if values.get("existing", PREVIEW_ONLY) != PREVIEW_ONLY:
             raise UserError("--dry-run writes nothing, so --existing has no meaning with it. Leave one of them out.")
         values["existing"] = PREVIEW_ONLY
     return read_tag_config(values)
-
-
-def _add_option(parser: argparse.ArgumentParser, f: Any) -> None:
-    kind, default = get_type_hints(TagConfig)[f.name], f.default
-    shown = " ".join(default) if isinstance(default, tuple) else default
-    told = f"{f.metadata['help']} (default: {shown if shown not in ('', ()) else 'none'})".replace("%", "%%")
-    name = f"--{f.name.replace('_', '-')}"
-    if kind is bool:
-        told = told.replace("default: True", "default: on").replace("default: False", "default: off")
-        parser.add_argument(name, action=argparse.BooleanOptionalAction, default=None, help=told)
-    elif isinstance(default, tuple):
-        parser.add_argument(name, action="extend", nargs="+", default=None, metavar="TEXT", help=told)
-    else:
-        metavar = {int: "N", float: "NUMBER"}.get(kind, "TEXT")
-        choices = f.metadata["choices"]
-        parser.add_argument(name, default=None, choices=choices, metavar=None if choices else metavar, help=told)
 
 
 def watch(job: Any, quiet: bool) -> None:

@@ -1,4 +1,4 @@
-"""``train``, ``resume`` and ``check``."""
+"""``train`` and ``resume``."""
 
 import argparse
 import signal
@@ -18,19 +18,16 @@ def add_commands(commands: Any) -> None:
     """Add the commands to the parser."""
     train = commands.add_parser("train", help="train an embedding as a TOML file says")
     train.add_argument("config", type=Path, metavar="CONFIG.toml")
-    _add_set(train)
+    add_set(train)
     train.set_defaults(run=run_train)
     resume = commands.add_parser("resume", help="go on with a run")
     resume.add_argument("folder", type=Path, metavar="RUN")
-    _add_set(resume)
+    add_set(resume)
     resume.set_defaults(run=run_resume)
-    check = commands.add_parser("check", help="say what is wrong with a configuration and its pictures")
-    check.add_argument("config", type=Path, metavar="CONFIG.toml")
-    _add_set(check)
-    check.set_defaults(run=run_check)
 
 
-def _add_set(parser: argparse.ArgumentParser) -> None:
+def add_set(parser: argparse.ArgumentParser) -> None:
+    """Add the option that changes single settings."""
     parser.add_argument(
         "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="change a setting; may be repeated"
     )
@@ -62,27 +59,6 @@ def run_resume(arguments: argparse.Namespace) -> int:
         return resume_run(arguments.folder, load_backbone(config.model), listener, control, changes)
 
     return run_job(go_on)
-
-
-def run_check(arguments: argparse.Namespace) -> int:
-    """Print the report that training starts with, and what each picture loses. Exit code 1 if there are errors."""
-    from train_gamma.dataset.dataset import load_dataset
-    from train_gamma.errors import UserError
-    from train_gamma.hosts.load_checkpoint import load_backbone
-    from train_gamma.training.plan import make_plan
-    from train_gamma.training.preflight import check_run, refused_findings, report
-
-    config = read_configuration(arguments.config, arguments.set)
-    backbone = load_backbone(config.model)
-    try:
-        dataset = load_dataset(config.dataset, config.embedding.name)
-        plan = make_plan(config, len(dataset.items))
-    except UserError as error:
-        print(report(refused_findings(error, config, backbone)))
-        return FAILED
-    findings = check_run(config, backbone, dataset, plan)
-    print(report(findings), dataset.crop_report(), sep="\n\n")
-    return FAILED if any(finding.level == "error" for finding in findings) else 0
 
 
 def run_job(job: Callable[[Any, Any], tuple[Any, Any]], quiet: bool = False) -> int:

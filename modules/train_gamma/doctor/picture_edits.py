@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 
 from train_gamma.dataset.buckets import Fit
 from train_gamma.dataset.pictures import decode_picture, read_picture
+from train_gamma.dataset.srgb import converted
 
 LONGEST = 2.0
 """Longer side to shorter side, to which pictures are cut at least."""
@@ -62,15 +63,8 @@ def to_srgb(opened: Opened) -> Image.Image:
     """RGB with 8 bits a channel, the colours of its profile as sRGB, on the background."""
     if not opened.profile:
         return opened.shown
-    from PIL import ImageCms  # noqa: PLC0415 - some builds of Pillow are without it
-
     source = opened.stored if opened.stored.mode in ("CMYK", "L") else opened.shown
-    try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(opened.profile))
-        shown = ImageCms.profileToProfile(source, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return opened.shown  # a profile that is damaged or for other pictures
-    return opened.shown if shown is None else shown
+    return converted(source, opened.profile) or opened.shown
 
 
 def downscale(longest: int) -> Edit:

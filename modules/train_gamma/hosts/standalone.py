@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from train_gamma.embedding.embedding import SHORT_HASH_LENGTH
 from train_gamma.errors import UserError
 from train_gamma.host import Folders, LoadedModel
 from train_gamma.hosts.loaded_models import LoadedModels
+from train_gamma.hosts.token_counting import token_counter
 from train_gamma.tagging.interrogator import HostInterrogator
 from train_gamma.training.config import ModelConfig
 from train_gamma.training.events import Control, Event, Finished, Listener, Saved, Started, Warned
@@ -35,7 +36,13 @@ class StandaloneHost:
         data = data.expanduser().resolve()
         allowed = (data, *(path.expanduser().resolve() for path in readable)) if readable else ()
         self._folders = Folders(
-            data / "embeddings", data / "runs", data / "presets", data / "taggers", data / "kept", allowed
+            data / "embeddings",
+            data / "runs",
+            data / "presets",
+            data / "taggers",
+            data / "kept",
+            allowed,
+            (data / "tags",),
         )
         self._models = LoadedModels()
         self._turn = threading.Lock()
@@ -67,6 +74,10 @@ class StandaloneHost:
     def look(self, model: ModelConfig) -> Backbone:
         """See ``Host``. The first look at a model loads it."""
         return self._models.get(model, keep_others=self._turn.locked())
+
+    def token_counter(self) -> Callable[[str], int] | None:
+        """Counts with CLIP's vocabulary, which the project has."""
+        return token_counter()
 
     def borrow(self, model: ModelConfig, control: Control) -> AbstractContextManager[Backbone]:
         """See ``Host``."""

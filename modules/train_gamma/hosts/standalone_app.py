@@ -58,13 +58,15 @@ def _add_page(app: FastAPI, service: Service, rules: AccessRules) -> None:
     app.add_api_route(f"{ASSETS}/style.css", _style, include_in_schema=False)
     blocks = build_page(service, rules.token)
     gradio.mount_gradio_app(app, blocks, path="/")
-    app.add_middleware(cast(Any, PageHead), head=HEAD)
+    app.add_middleware(cast(Any, PageHead), head=head())
 
 
-HEAD = (
-    f'<link rel="stylesheet" href=".{ASSETS}/style.css">'
-    f'<script src=".{ASSETS}/javascript/{SCRIPT.name}" defer></script>'
-)
+def head() -> str:
+    """What the page's head needs: the style, and every script there is, in the order of their names."""
+    scripts = sorted(path.name for path in SCRIPT.parent.glob("*.js"))
+    return f'<link rel="stylesheet" href=".{ASSETS}/style.css">' + "".join(
+        f'<script src=".{ASSETS}/javascript/{name}" defer></script>' for name in scripts
+    )
 
 
 def _style() -> Any:

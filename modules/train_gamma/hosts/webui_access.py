@@ -46,6 +46,7 @@ def read_folders(shared: Any, data_path: Path) -> Folders:
         taggers=Path(taggers).expanduser() if taggers else _models_path(shared, data_path) / "train-gamma-taggers",
         kept=ours / "kept",
         readable=_readable(shared, data_path) if is_open_to_others(shared.cmd_opts) else (),
+        tag_lists=(*sorted((data_path / "extensions").glob("*tagcomplete*/tags")), ours / "tags"),
     )
 
 

@@ -1,6 +1,6 @@
 """The WebUI as a ``Host``: its folders, its model, its progress bar and its embeddings."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import cast
 from train_gamma.backbone import Backbone
 from train_gamma.host import Folders, LoadedModel
 from train_gamma.hosts.detect import host_kind, host_name
+from train_gamma.hosts.token_counting import token_counter
 from train_gamma.hosts.turns import with_turns
 from train_gamma.hosts.webui_access import read_folders
 from train_gamma.hosts.webui_interrogators import interrogators
@@ -65,6 +66,10 @@ class WebuiHost:
             UserError: if no model is loaded, or the one that ``model`` names cannot be read.
         """
         return cast(Backbone, self._lender().look(model))
+
+    def token_counter(self) -> Callable[[str], int] | None:
+        """Counts with CLIP's vocabulary, which the project has."""
+        return token_counter()
 
     @contextmanager
     def borrow(self, model: ModelConfig, control: Control) -> Iterator[Backbone]:

@@ -2,6 +2,7 @@
 
 from train_gamma.jobs.jobs import BusyError, Job, Jobs, StoppedError
 from train_gamma.jobs.record import Record
+from train_gamma.jobs.step_record import StepRecord
 from train_gamma.jobs.tag_record import TagRecord
 
-__all__ = ["BusyError", "Job", "Jobs", "Record", "StoppedError", "TagRecord"]
+__all__ = ["BusyError", "Job", "Jobs", "Record", "StepRecord", "StoppedError", "TagRecord"]

@@ -35,7 +35,7 @@ class Job:
 
     Attributes:
         id: a short text that no other job has.
-        kind: "train", "resume" or "tag".
+        kind: "train", "resume", "tag", "examine" or "prepare".
         title: what people call it: the embedding's name, or the folder's.
         control: commands to it, from any thread.
     """

@@ -31,7 +31,7 @@ def check_places(config: RunConfig, folders: Folders) -> None:
     for section, kind in section_types().items():
         for f in dataclasses.fields(kind):
             value = getattr(getattr(config, section), f.name)
-            if not f.metadata["path"] or value.strip() in ("", "miniature"):
+            if not f.metadata["path"] or value.strip() in ("", "miniature", f.default):  # names no place of the user's
                 continue
             if not (is_allowed(value, folders) and is_allowed(value.strip(), folders)):  # some are used stripped
                 problems.append(_refusal(f.metadata["label"], value, folders))

@@ -9,6 +9,7 @@ from train_gamma.errors import UserError, raise_all
 from train_gamma.host import Host
 from train_gamma.jobs import Job, Jobs
 from train_gamma.jobs.history import run_previews
+from train_gamma.service.datasets import Datasets
 from train_gamma.service.destination import filled, make_embeddings_folder, replacement_notes, replacing
 from train_gamma.service.embeddings import EmbeddingList, EmbeddingSummary, report_on
 from train_gamma.service.looking import (
@@ -24,14 +25,7 @@ from train_gamma.service.making import copy_of_step, create, sample_dataset
 from train_gamma.service.places import check_places, run_path
 from train_gamma.service.presets import Presets
 from train_gamma.service.replaced import card_of
-from train_gamma.service.runs import (
-    RunSummary,
-    list_runs,
-    refuse_finished,
-    reusable_settings,
-    run_snapshot,
-    summarize,
-)
+from train_gamma.service.runs import RunSummary, list_runs, refuse_finished, reusable_settings, run_snapshot, summarize
 from train_gamma.service.tagging import Tagging
 from train_gamma.service.work import Begin, Training
 from train_gamma.training.config import DatasetConfig, EmbeddingConfig, ModelConfig, OutputConfig, RunConfig
@@ -50,12 +44,14 @@ class Service:
         jobs: the job that runs and those before.
         presets: of this installation, and what the form held last.
         tagging: everything that can be done with taggers.
+        datasets: those that are open for looking and editing.
     """
 
     def __init__(self, host: Host) -> None:
         self.host = host
         self.jobs = Jobs()
         self.tagging = Tagging(host, self.jobs)
+        self.datasets = Datasets(host, self.tagging)
         self.presets = Presets(lambda: host.folders.presets)
         self._embeddings = EmbeddingList()
         self._width = USUAL_WIDTH

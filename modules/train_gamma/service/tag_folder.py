@@ -53,6 +53,19 @@ def chosen_folder(text: str, folders: Folders) -> Path:
     return _absolute(candidates[-1])
 
 
+def refuse_kept_inside(folder: Path, folders: Folders) -> None:
+    """Refuse a dataset in which the program would keep its own files.
+
+    Raises:
+        UserError: if it is one.
+    """
+    kept = folders.kept.resolve()
+    if kept.is_relative_to(folder.resolve()):
+        raise UserError(
+            f"What is kept between runs would lie among the pictures, in '{kept}'. Choose another --data folder."
+        )
+
+
 def read_folder(config: TagConfig, folders: Folders) -> TagFolder:
     """List the pictures of the folder that settings name.
 

@@ -13,8 +13,10 @@ from train_gamma.host import Host
 from train_gamma.jobs import BusyError, Job, Jobs, TagRecord
 from train_gamma.service.loaded_taggers import LoadedTaggers, find_captioner, find_tagger
 from train_gamma.service.places import UnknownError, check_place
-from train_gamma.service.tag_folder import chosen_folder, folder_notes, read_folder, read_texts
+from train_gamma.service.tag_confidence import Confidences, confidences_of
+from train_gamma.service.tag_folder import chosen_folder, folder_notes, read_folder, read_texts, refuse_kept_inside
 from train_gamma.service.tag_looking import live, look_at
+from train_gamma.service.tag_memory import remembered
 from train_gamma.service.tag_proposals import needed_pictures, proposals, setting_notes
 from train_gamma.service.tag_sets import TagSets
 from train_gamma.service.tag_views import Kept, Live, Proposal, Ranked, Single, TagCount, TagPlan
@@ -59,6 +61,17 @@ class Tagging:
             UserError: if there is none.
         """
         return self._catalogue.entry(name)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What can be chosen, as it is now."""
+        return self._catalogue
+
+    def confidences(self, picture: Path) -> Confidences:
+        """How sure a tagger was of what is in a picture: the one that was chosen last, or another that has seen it."""
+        chosen = remembered(self._host.folders.kept)
+        entries = sorted(self.entries(), key=lambda entry: entry.name != chosen.model)
+        return confidences_of(picture, entries, chosen.background, self._sets, self._cache())
 
     def plan(self, config: TagConfig) -> TagPlan:
         """What a run would do. What is wrong is told in ``problem``, not raised."""
@@ -133,11 +146,7 @@ class Tagging:
         self._jobs.refuse_when_busy()
         self._check(config)
         folder = read_folder(config, self._host.folders)
-        kept = self._host.folders.kept.resolve()
-        if kept.is_relative_to(folder.path.resolve()):
-            raise UserError(
-                f"What is kept between runs would lie among the pictures, in '{kept}'. Choose another --data folder."
-            )
+        refuse_kept_inside(folder.path, self._host.folders)
         tools = Tools(self._host, self._models, self._cache(), self._sets)
         return self._jobs.start(KIND, folder.path.name or str(folder.path), TagWork(config, folder, tools), TagRecord())
 
@@ -166,9 +175,7 @@ class Tagging:
         Raises:
             BusyError: if a folder is being tagged.
         """
-        current = self._jobs.current
-        if current is not None and current.kind == KIND:
-            self._jobs.refuse_when_busy()
+        self._refuse_while_tagging()
         return self._models.unload()
 
     @property
@@ -195,7 +202,7 @@ class Tagging:
             BusyError: if a folder is being tagged.
             UserError: if there is no such backup, or a file cannot be written.
         """
-        self._jobs.refuse_when_busy()
+        self._refuse_while_tagging()
         found = next((backup for backup in self._backups(folder) if backup.path.name == name), None)
         if found is None:
             raise UnknownError(f"There is no backup '{name}' of this folder. Choose one of the list.")
@@ -235,6 +242,11 @@ class Tagging:
             for entry in self._entries(config)
             if not entry.ready
         ]
+
+    def _refuse_while_tagging(self) -> None:
+        current = self._jobs.current
+        if current is not None and current.kind == KIND:
+            self._jobs.refuse_when_busy()
 
     def _refuse_beside_training(self) -> None:
         current = self._jobs.current

@@ -12,11 +12,12 @@ from typing import Any, Literal, TypeAlias
 
 from train_gamma.dataset.text_files import read_text
 from train_gamma.errors import UserError
-from train_gamma.tagging.interrogator import Captioner, Entry, HostInterrogator, Interrogator, Tell
+from train_gamma.tagging.interrogator import Captioner, Entry, HostInterrogator, Interrogator, Label, Tell
 from train_gamma.tagging.model_files import fetch_files, find_files
 from train_gamma.tagging.model_spec import Layouts, ModelSpec, read_spec
 from train_gamma.tagging.onnx_session import runtime_problem
 from train_gamma.tagging.onnx_tagger import OnnxTagger
+from train_gamma.tagging.tag_files import read_labels
 
 log = logging.getLogger("train_gamma")
 
@@ -86,6 +87,28 @@ class Catalogue:
         if found.spec is None:
             raise RuntimeError(f"'{name}' has neither a description nor a problem")
         return OnnxTagger(found.spec, fetch_files(found.spec, self._folder(), tell), device)
+
+    def lists(self) -> list[tuple[str, str]]:
+        """The taggers whose list of tags is on this machine, by name, and what changes with that list."""
+        found = []
+        for one in self._all():
+            path = _tags_of(one, self._folder())
+            if path is not None:
+                stat = path.stat()
+                found.append((one.entry.name, f"{path} {stat.st_size} {stat.st_mtime_ns}"))
+        return found
+
+    def labels(self, name: str) -> list[Label]:
+        """The list of a tagger, without loading the model.
+
+        Raises:
+            UserError: if there is no such tagger, its list is not on this machine, or it cannot be read.
+        """
+        found = self._find(name)
+        path = _tags_of(found, self._folder())
+        if found.spec is None or path is None:
+            raise UserError(f"The list of tags of '{name}' is not on this machine. Use the tagger once.")
+        return read_labels(path, found.spec.form, found.spec.categories)
 
     def stamp(self, name: str) -> str:
         """What changes with a model's description or files, without loading it; "" for one of the host's.
@@ -193,6 +216,11 @@ class Catalogue:
         if (path / _STAGES).is_file():
             data["layout_file"] = _STAGES
         return [self._from_data(path / _OWN_DESCRIPTION, data, layouts, problem, path.name)]
+
+
+def _tags_of(found: _Found, folder: Path) -> Path | None:
+    """The list of a tagger, None if it is not on this machine."""
+    return None if found.spec is None else find_files(found.spec, folder).get(found.spec.tags)
 
 
 def _add(found: dict[str, _Found], more: Sequence[_Found]) -> None:
