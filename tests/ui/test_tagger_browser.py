@@ -98,7 +98,7 @@ def test_what_is_typed_while_the_page_opens_stays(
     browser: Any, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slowly(kept: Path) -> Any:
-        time.sleep(1.5)
+        time.sleep(3)  # it is asked again meanwhile
         return remembered(kept)
 
     monkeypatch.setattr("train_gamma.ui.tagger_live.remembered", slowly)
@@ -109,7 +109,7 @@ def test_what_is_typed_while_the_page_opens_stays(
     folder = page.locator("#train_gamma_tag_folder").locator("textarea, input").first
     folder.click()  # as soon as it can be clicked
     page.keyboard.type(str(tmp_path))
-    page.wait_for_timeout(4000)
+    page.wait_for_timeout(6000)
     assert folder.input_value() == str(tmp_path)
     page.close()
 

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
@@ -43,7 +43,7 @@ def on(
     outputs: Sequence[Any] = (),
     *,
     js: str = "",
-    live: bool = False,
+    live: bool | Literal["once"] = False,
 ) -> Any:
     """Attach ``handler`` to an event of a component, such as ``button.click``.
 
@@ -53,7 +53,8 @@ def on(
         inputs: components.
         outputs: components.
         js: JavaScript that runs in the page first; its argument is called ``_js`` in gradio 3 and ``js`` in 4.
-        live: for answers while somebody types: no sign of work, and the latest request is never dropped.
+        live: for answers while somebody types: no sign of work, and the latest request is never dropped, but with
+            "once", where what is requested while an answer is under way is dropped.
 
     Returns:
         What the event returns, on which ``then`` can be called.
@@ -61,7 +62,7 @@ def on(
     known = inspect.signature(event).parameters
     extra: dict[str, Any] = {"js" if "js" in known else "_js": js} if js else {}
     if live and "trigger_mode" in known:
-        extra["trigger_mode"] = "always_last"
+        extra["trigger_mode"] = "once" if live == "once" else "always_last"
     return event(
         fn=handler,
         inputs=list(inputs),

@@ -27,9 +27,8 @@ def wire(create: CreateTab, train: TrainTab, buttons: dict[str, Any], form: Form
     choices = [train.embedding, train.preset, train.runs.run, form.components["embedding.init_embedding"]]
     on(buttons["lists"].click, quietly(partial(lists, service), len(choices)), [], choices, live=True)
     filled = [train.embedding, train.begin, *form.all()]
-    restored = on(
-        buttons["restore"].click, quietly(partial(restore, service, form), len(filled)), [], filled, live=True
-    )
+    handler = quietly(partial(restore, service, form), len(filled))
+    restored = on(buttons["restore"].click, handler, [], filled, live="once")
     on(restored.then, None, js=opened("run"))
     for chosen in (train.embedding, form.components["embedding.init_embedding"]):
         on(chosen.change, None, js=REFRESH)  # a choice by mouse is no input that the script could hear

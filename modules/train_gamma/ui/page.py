@@ -8,6 +8,7 @@ import gradio as gr
 from train_gamma.service import Service
 from train_gamma.ui import (
     create_tab,
+    dataset_tab,
     live,
     presets_part,
     runs_part,
@@ -44,6 +45,8 @@ def build_page(service: Service, token: str, txt2img: Sequence[Any] | None = Non
             with gr.Tabs(elem_id=element_id("tabs"), selected="create") as tabs:
                 with gr.Tab("Tagger", id="tagger", elem_id=element_id("tab_tagger")):
                     tagger = tagger_tab.build(tags)
+                with gr.Tab("Dataset", id="dataset", elem_id=element_id("tab_dataset")):
+                    dataset_tab.build(token)
                 with gr.Tab("Create", id="create", elem_id=element_id("tab_create")):
                     create = create_tab.build(form)
                 with gr.Tab("Train", id="train", elem_id=element_id("tab_train")):

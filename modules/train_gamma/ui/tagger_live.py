@@ -41,7 +41,7 @@ def wire(tab: TaggerTab, buttons: dict[str, Any], form: Form, service: Service, 
     on(kept_of[0].change, handler, kept_of, [tab.backup], live=True)
     filled = form.all()
     restored = quietly(partial(restore, service, form), len(filled))
-    on(on(buttons["tag_restore"].click, restored, [], filled, live=True).then, None, js=opened("tag"))
+    on(on(buttons["tag_restore"].click, restored, [], filled, live="once").then, None, js=opened("tag"))
 
 
 def answer(service: Service, form: Form, *values: Any) -> list[Any]:
