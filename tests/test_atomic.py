@@ -39,3 +39,12 @@ def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
         atomic.write_with(path, fail)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such rights")
+def test_a_file_keeps_its_rights(tmp_path: Path) -> None:
+    path = tmp_path / "shared.txt"
+    path.write_text("old")
+    path.chmod(0o664)
+    atomic.write_text(path, "new")
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("new", 0o664)

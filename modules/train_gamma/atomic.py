@@ -32,7 +32,7 @@ def write_with(path: Path, write: Callable[[Path], None]) -> None:
     try:
         write(temporary)
         _sync(temporary)
-        temporary.chmod(mode)
+        temporary.chmod(_mode_of(path, mode))
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -54,6 +54,14 @@ def _new_file(beside: Path) -> tuple[Path, int]:
         mode = stat.S_IMODE(os.fstat(handle).st_mode)
         os.close(handle)
         return temporary, mode
+
+
+def _mode_of(path: Path, new: int) -> int:
+    """The rights that a file has; those of a new one where there is none."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return new
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -20,6 +20,7 @@ class Open:
         self.client = client
         self.state = client.ok(client.post("/datasets/open", {"folder": str(folder), **options}))
         self.path = f"/datasets/{self.state['id']}"
+        self.version = self.state["version"]  # when it was opened
 
     def post(self, route: str, **content: Any) -> Any:
         return self.client.ok(self.client.post(self.path + route, content))
@@ -47,8 +48,8 @@ def dataset(client: Any, folder: Path) -> Open:
 
 
 def test_from_opening_to_saving_and_back(dataset: Open, folder: Path) -> None:
-    assert {key: dataset.state[key] for key in ("version", "name", "pictures", "changed", "undo", "job")} == {
-        "version": 0, "name": "set", "pictures": 5, "changed": 0, "undo": None, "job": None,
+    assert {key: dataset.state[key] for key in ("name", "pictures", "changed", "undo", "job")} == {
+        "name": "set", "pictures": 5, "changed": 0, "undo": None, "job": None,
     }  # fmt: skip
     rows = dataset.post("/tags", search="ha", limit=1)
     assert (rows["total"], rows["pictures"]) == (2, 5)
@@ -63,19 +64,19 @@ def test_from_opening_to_saving_and_back(dataset: Open, folder: Path) -> None:
         "tag": "long hair", "text": "(long hair:1.2)", "count": 3, "class": "trait", "confidence": None
     }  # fmt: skip
     change = {"action": "replace", "rules": [{"search": "hair", "replacement": "fur", "kind": "substring"}]}
-    preview = dataset.post("/edit", **change, preview=True, version=0)
-    assert (preview["files"], preview["version"]) == (3, 0)
+    preview = dataset.post("/edit", **change, preview=True, version=dataset.version)
+    assert (preview["files"], preview["version"]) == (3, dataset.version)
     assert preview["matches"] == [{"tag": "long hair", "becomes": ["long fur"], "count": 3}]
     assert preview["diff"]["added"] == [{"tag": "long fur", "count": 3}]
     assert preview["diff"]["examples"][0] == {
         "index": 0, "name": "1.png", "old": CAPTIONS["1"], "new": CAPTIONS["1"].replace("hair", "fur")
     }  # fmt: skip
-    made = dataset.post("/edit", **change, version=0)
-    assert (made["files"], made["version"], made["state"]["changed"], made["diff"]) == (3, 1, 3, None)
-    assert dataset.post("/undo", version=1)["label"] == "Replace 'hair'"
-    assert dataset.post("/redo", version=2)["state"]["redo"] is None
+    made = dataset.post("/edit", **change, version=dataset.version)
+    assert (made["files"], made["version"], made["state"]["changed"], made["diff"]) == (3, dataset.version + 1, 3, None)
+    assert dataset.post("/undo", version=dataset.version + 1)["label"] == "Replace 'hair'"
+    assert dataset.post("/redo", version=dataset.version + 2)["state"]["redo"] is None
     assert dataset.post("/diff", most=1)["removed"] == [{"tag": "long hair", "count": 3}]
-    saved = dataset.post("/save", version=3)
+    saved = dataset.post("/save", version=dataset.version + 3)
     assert (saved["written"], saved["taken"], saved["state"]["changed"]) == (3, 0, 0)
     (kept,) = dataset.get("/backups")["backups"]
     assert (kept["name"], kept["changed"], kept["when"][-6:]) == (saved["backup"], 3, "+00:00")
@@ -85,16 +86,16 @@ def test_from_opening_to_saving_and_back(dataset: Open, folder: Path) -> None:
 
 def test_two_pages_do_not_overwrite_each_other(client: Any, dataset: Open, folder: Path) -> None:
     other = Open(client, folder)
-    other.post("/edit", action="remove", tags=["sky"], version=0)
-    status, reason, detail = dataset.refused("/edit", action="remove", tags=["hat"], version=0)
+    other.post("/edit", action="remove", tags=["sky"], version=dataset.version)
+    status, reason, detail = dataset.refused("/edit", action="remove", tags=["hat"], version=dataset.version)
     assert (status, reason) == (409, "stale")
     assert "another window" in detail
-    assert (dataset.get()["changed"], dataset.get()["version"]) == (1, 1)
+    assert (dataset.get()["changed"], dataset.get()["version"]) == (1, dataset.version + 1)
     (folder / "1.txt").write_text("by somebody else")
-    status, reason, detail = dataset.refused("/save", version=1)
+    status, reason, detail = dataset.refused("/save", version=dataset.version + 1)
     assert (status, reason, "1.txt" in detail) == (409, "conflict", True)
     assert dataset.refused("/restore", name="x")[:2] == (409, "unsaved")
-    assert dataset.post("/reload", version=1)["state"]["changed"] == 0
+    assert dataset.post("/reload", version=dataset.version + 1)["state"]["changed"] == 0
     assert dataset.get("/pictures/0")["text"] == "by somebody else"
 
 
@@ -126,7 +127,7 @@ def test_an_examination_with_fix_and_report(dataset: Open, folder: Path) -> None
     assert found["counts"] == shown["result"]
     (bad,) = [one for one in found["findings"] if one["kind"] == "unreadable"]
     assert (bad["level"], bad["action"], bad["pictures"], bad["files"]) == ("error", "exclude", [1], [])
-    request = {"finding": bad["index"], "examination": found["examination"], "version": 0}
+    request = {"finding": bad["index"], "examination": found["examination"], "version": dataset.version}
     fixed = dataset.post("/fix", **request)
     assert (fixed["fix"]["files"], sorted(fixed["touched"]), fixed["state"]["pictures"]) == (2, ["2.png", "2.txt"], 4)
     assert dataset.refused("/fix", **request)[:2] == (409, "stale")
@@ -166,6 +167,8 @@ def test_metadata(dataset: Open, tmp_path: Path) -> None:
     path = str(tmp_path / "meta.json")
     assert dataset.post("/kohya/export", path=path) == {"path": path, "pictures": 4, "metadata": None}
     assert json.loads(Path(path).read_text()) == dataset.post("/kohya/export")["metadata"]
+    answer = dataset.client.post(f"{dataset.path}/kohya/export", {"path": path})
+    assert (answer.status_code, answer.headers["X-Train-Gamma-Reason"]) == (409, "exists")
     dataset.post("/edit", action="keep_first", count=0)
     back = dataset.post("/kohya/import", path=path)
     assert (back["files"], back["matched"], back["unmatched"], back["diff"]) == (3, 4, [], None)

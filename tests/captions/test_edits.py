@@ -220,11 +220,10 @@ def test_set_tags_keeps_how_the_others_are_written():
     assert edit_one("a, (b:1.1)", lambda c: edits.set_tags(c, 0, ["b"])) == "b"
 
 
-def test_set_tags_makes_tags_of_a_sentence():
-    assert (
-        edit_one("A girl who sits on a bench.", lambda c: edits.set_tags(c, 0, ["1girl", "sitting"]))
-        == "1girl, sitting"
-    )
+def test_tags_do_not_take_the_place_of_a_sentence():
+    captions = snapshot_of_texts(["A girl who sits on a bench."])
+    with pytest.raises(UserError, match="Change it as text"):
+        edits.set_tags(captions, 0, ["smile"])
 
 
 def test_set_text_is_kept_letter_by_letter():

@@ -54,6 +54,8 @@ def test_a_file_that_is_not_written_is_no_conflict(both, tmp_path):
 def test_overwrite_writes_ours_and_the_backup_has_theirs(both, tmp_path):
     both.save(tmp_path / "backups", "overwrite")
     assert on_disk(both) == ["b", "b, c", "other"]
+    assert texts(both) == on_disk(both)
+    assert (both.changed(), both.conflicts()) == ([], [])
     restore(list_backups(tmp_path / "backups", both.folder)[0].path)
     assert on_disk(both) == ["a, b", "a, theirs, b, c", "other"]
 

@@ -131,3 +131,20 @@ def test_the_index_is_that_of_the_captions_after_any_edits(contents, steps):
             for tag in store.caption(picture).tags:
                 counted.setdefault(tag.key, set()).add(picture)
         assert store.captions.index == counted
+
+
+def test_an_undone_new_caption_leaves_no_file(tmp_path):
+    folder = write_set(tmp_path / "set", {"p0": "a, b", "p1": None})
+    store = open_store(folder, False)
+    store.apply(edits.add(store.captions, ["smile"]), "add")
+    store.save(tmp_path / "backups")
+    file = store.caption(1).file
+    assert file.read_text() == "smile"
+    store.undo()
+    store.save(tmp_path / "backups")
+    assert not file.exists()
+    assert store.changed() == []
+    assert store.conflicts() == []
+    store.redo()
+    store.save(tmp_path / "backups")
+    assert file.read_text() == "smile"

@@ -38,3 +38,23 @@ def test_a_colour_is_told_of_its_thing() -> None:
     assert head_and_colour("long hair") is None
     assert head_and_colour("blue very_long hair") is None
     assert head_and_colour("blue") is None
+
+
+@pytest.mark.parametrize(
+    ("tag", "kind"),
+    [
+        ("scarf", "outfit"),
+        ("scar", "trait"),
+        ("scar on cheek", "trait"),
+        ("multiple tails", "trait"),
+        ("arm tattoo", "trait"),
+        ("head wings", "trait"),
+        ("one side up", "trait"),
+        ("arm up", "context"),
+        ("arm under breasts", "context"),
+        ("head tilt", "context"),
+        ("multiple girls", "context"),
+    ],
+)
+def test_beginnings_that_mean_two_things(tag, kind):
+    assert tag_class(tag) == kind

@@ -84,34 +84,32 @@ def test_a_sentence_is_no_short_list_of_tags(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("caption", "clean"),
+    ("kind", "caption", "clean"),
     [
-        (CAPTION, CAPTION),
-        ("1girl,smile , night", "1girl,smile , night"),
-        ("1girl, rating:safe, smile", "1girl, smile"),
-        ("rating_explicit, 1girl", "1girl"),
-        ("general, 1girl", "1girl"),
-        ("general store, 1girl", "general store, 1girl"),
-        ("1girl, <error>, smile", "1girl, smile"),
-        ("1girl, (smile:0.98), [night]", "1girl, smile, night"),
-        (r"(miku \(cosplay\):1.1), hat", r"miku \(cosplay\), hat"),
-        ("(red hair, smile:1.2), Smile, hat", "red hair, smile, hat"),
-        ("smile, hat, Smile, smile", "smile, hat"),
-        ("a girl with a sign that says,", ""),
-        ("hat, a shirt with the words, night", "hat, night"),
-        ('hat, a sign that says "open", night', 'hat, a sign that says "open", night'),
-        ("red_hair, ^_^, long hair", "red hair, ^_^, long hair"),
-        ("[name] sitting, hat", "[name] sitting, hat"),
-        ("[name], hat, <error>", "[name], hat"),
+        ("ratings", CAPTION, CAPTION),
+        ("ratings", "1girl,smile , night", "1girl,smile , night"),
+        ("ratings", "1girl, rating:safe, smile", "1girl, smile"),
+        ("ratings", "rating_explicit, 1girl", "1girl"),
+        ("ratings", "general, 1girl", "1girl"),
+        ("ratings", "general store, 1girl", "general store, 1girl"),
+        ("ratings", "(red hat:1.2), rating:safe, a_b, a_b, <error>", "(red hat:1.2), a_b, a_b, <error>"),
+        ("error_text", "1girl, <error>, smile", "1girl, smile"),
+        ("error_text", "[name], hat, <error>", "[name], hat"),
+        ("weights", "1girl, (smile:0.98), [night]", "1girl, smile, night"),
+        ("weights", r"(miku \(cosplay\):1.1), hat", r"miku \(cosplay\), hat"),
+        ("weights", "(red hair, smile:1.2), Smile, hat", "red hair, smile, Smile, hat"),
+        ("repeated_tags", "smile, hat, Smile, smile", "smile, hat"),
+        ("repeated_tags", "(smile:1.2), hat, hat", "(smile:1.2), hat"),
+        ("dangling", "a girl with a sign that says,", ""),
+        ("dangling", "hat, a shirt with the words, night", "hat, night"),
+        ("dangling", 'hat, a sign that says "open", night', 'hat, a sign that says "open", night'),
+        ("underscores", "red_hair, ^_^, long hair", "red hair, ^_^, long hair"),
+        ("underscores", "[name] sitting, hat", "[name] sitting, hat"),
     ],
 )
-def test_leftovers_are_cleaned_and_the_rest_stays(caption: str, clean: str) -> None:
-    assert clean_caption(caption, spaces=True, weights=True) == clean
-    assert clean_caption(clean, spaces=True, weights=True) == clean
-
-
-def test_weights_that_are_meant_stay() -> None:
-    assert clean_caption("(smile:1.2), hat, hat", spaces=None, weights=False) == "(smile:1.2), hat"
+def test_leftovers_of_a_kind_are_cleaned_and_the_rest_stays(kind: str, caption: str, clean: str) -> None:
+    assert clean_caption(caption, kind, spaces=True) == clean
+    assert clean_caption(clean, kind, spaces=True) == clean
 
 
 @pytest.mark.parametrize(
@@ -129,7 +127,7 @@ def test_the_usual_way_of_writing_wins(captions: list[str], spaces: bool | None)
 
 
 def test_underscores_win_where_they_are_usual() -> None:
-    assert clean_caption("red hair, blue_eyes", spaces=False, weights=True) == "red_hair, blue_eyes"
+    assert clean_caption("red hair, blue_eyes", "underscores", spaces=False) == "red_hair, blue_eyes"
 
 
 def test_the_template_file_in_the_folder_is_no_orphan(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from fastapi import HTTPException
 from train_gamma.captions.store import ConflictError, StaleError
 from train_gamma.errors import UserError
 from train_gamma.jobs import BusyError
+from train_gamma.service.dataset_kohya import ExistsError
 from train_gamma.service.open_dataset import UnsavedError
 from train_gamma.service.places import ForbiddenError, UnknownError
 
@@ -20,7 +21,13 @@ R = TypeVar("R")
 
 STATUS = {ForbiddenError: 403, UnknownError: 404}
 BAD_REQUEST, CONFLICT = 422, 409
-REASONS = {BusyError: "busy", StaleError: "stale", ConflictError: "conflict", UnsavedError: "unsaved"}
+REASONS = {
+    BusyError: "busy",
+    StaleError: "stale",
+    ConflictError: "conflict",
+    UnsavedError: "unsaved",
+    ExistsError: "exists",
+}
 """Why something cannot be done now, for programs."""
 REASON_HEADER = "X-Train-Gamma-Reason"
 
@@ -49,11 +56,16 @@ def plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): plain(content) for key, content in value.items()}
+        return {_text(str(key)): plain(content) for key, content in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
-    if isinstance(value, Path):
-        return str(value)
+    if isinstance(value, (Path, str)):
+        return _text(str(value))
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def _text(text: str) -> str:
+    """What UTF-8 can hold of a text: a file name may have bytes that are no characters."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,7 +1,6 @@
 """Routes of datasets that are open: looking at them, editing and saving their captions."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any, get_args
 
 from fastapi import Request
@@ -168,7 +167,8 @@ def import_metadata(request: Request, dataset: str, body: ImportRequest) -> dict
 
 def export_metadata(request: Request, dataset: str, body: ExportRequest) -> dict[str, Any]:
     """Write the captions into a metadata file of kohya's scripts; without a path they are in the answer."""
-    return asdict(datasets_of(request).export_metadata(dataset, body))
+    answer: dict[str, Any] = plain(datasets_of(request).export_metadata(dataset, body))
+    return answer
 
 
 def with_state(request: Request, dataset: str, answer: Mapping[str, Any]) -> dict[str, Any]:

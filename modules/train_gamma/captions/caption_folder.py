@@ -1,7 +1,7 @@
 """The caption files of a folder of pictures: where they are and what they hold."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def list_captions(folder: Path, recursive: bool, extensions: Sequence[str]) -> C
     pictures = find_pictures(folder, recursive)
     files = [_caption_file(picture, endings) for picture in pictures]
     first: dict[str, int] = {}
-    owners = [first.setdefault(os.path.normcase(file), index) for index, file in enumerate(files)]
+    owners = [first.setdefault(key, index) for index, key in enumerate(_keys(files))]
     return CaptionFolder(tuple(pictures), tuple(files[owner] for owner in owners), tuple(owners))
 
 
@@ -97,3 +97,18 @@ def _endings(extensions: Iterable[str]) -> list[str]:
 def _caption_file(picture: Path, endings: Sequence[str]) -> Path:
     paths = [picture.with_name(picture.stem + ending) for ending in endings]
     return next((path for path in paths if path.is_file()), paths[0])
+
+
+def _keys(files: Sequence[Path]) -> Iterator[str]:
+    """A text for each file, the same for the same: where capitals make no difference, two names can be of one file."""
+    folded: dict[str, Path] = {}
+    for file in files:
+        other = folded.setdefault(str(file).casefold(), file)
+        yield os.path.normcase(other if other != file and _same_file(other, file) else file)
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False

@@ -183,12 +183,14 @@ def set_tags(captions: Snapshot, picture: int, tags: Iterable[str]) -> ChangeSet
     """Give one picture these tags, as typed. Those that it has already stay as they are written.
 
     Raises:
-        UserError: if its caption file cannot be read.
+        UserError: if its caption file cannot be read, or holds text that is no list of tags.
     """
     old = _readable(captions, picture)
+    if old.plain:
+        raise UserError("This caption is text, not a list of tags. Change it as text.")
     there = {tag.key: tag for tag in reversed(old.tags)}
     wanted = [_kept(tag, there) for tag in typed_tags(tags, captions.escape)]
-    return _one(captions, picture, Words(tuple(wanted), tail=old.tail) if old.plain else old.with_tags(wanted))
+    return _one(captions, picture, old.with_tags(wanted))
 
 
 def set_text(captions: Snapshot, picture: int, text: str) -> ChangeSet:

@@ -56,14 +56,14 @@ def read_existing(path: Path) -> str | None:
     return read_text(path)
 
 
-def write_captions(texts: Mapping[Path, str], backups: Path, dataset: Path) -> Path | None:
+def write_captions(texts: Mapping[Path, str | None], backups: Path, dataset: Path) -> Path | None:
     """Write caption files as UTF-8, each of them either as it was or completely new at every moment.
 
     Files that hold their text already are not touched. Before the first of the others is, a zip of what they all hold,
     or that they do not exist, is made in the dataset's folder in ``backups``; the first and the 19 newest are kept.
 
     Args:
-        texts: what to write into which file; all of them in ``dataset``.
+        texts: what to write into which file, None to remove it; all of them in ``dataset``.
         backups: where zips of captions are kept, for all datasets; outside of any.
         dataset: the folder of the pictures.
 
@@ -84,7 +84,7 @@ def write_captions(texts: Mapping[Path, str], backups: Path, dataset: Path) -> P
         except UserError as error:
             unreadable.append(str(error))
             continue
-        if old is None or not _holds(old, new):
+        if old is not new and (old is None or new is None or not _holds(old, new)):
             changes[path] = (old, new)
     made = _apply(changes, folder_of(backups, dataset), root)
     if unreadable:
@@ -163,13 +163,14 @@ def _change(path: Path, new: bytes | None) -> str:
     return ""
 
 
-def _encoded(texts: Mapping[Path, str]) -> dict[Path, bytes]:
-    encoded, problems = {}, []
+def _encoded(texts: Mapping[Path, str | None]) -> dict[Path, bytes | None]:
+    encoded: dict[Path, bytes | None] = {}
+    problems = []
     for path, text in texts.items():
         try:
-            encoded[_absolute(path)] = text.encode("utf-8")
+            encoded[_absolute(path)] = None if text is None else text.encode("utf-8")
         except UnicodeEncodeError as error:
-            sign = f"U+{ord(text[error.start]):04X}"
+            sign = f"U+{ord(error.object[error.start]):04X}"
             problems.append(f"The caption for '{path}' has {sign}, half of a character. Take it out of the settings.")
     raise_all(problems)
     return encoded

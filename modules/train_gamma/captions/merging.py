@@ -9,6 +9,7 @@ from train_gamma.captions.caption_folder import OnDisk
 from train_gamma.captions.words import Tag, Words
 from train_gamma.errors import UserError
 
+_TAKEN = "Take over changed files"
 OnConflict = Literal["refuse", "overwrite", "merge", "reload"]
 
 
@@ -68,7 +69,7 @@ def settle(
         same = {i: found for i, found in now.items() if found.words.text == words[i].text}
         return Settled(seen=same, refused=tuple(both))
     if on_conflict == "overwrite":
-        return Settled(seen={i: now[i] for i in mine if i in now})
+        return Settled(now, {i: found.words for i, found in now.items() if i not in mine}, label=_TAKEN)
     shown = {i: found.words for i, found in now.items()}
     if on_conflict == "reload":
         return Settled(now, shown, label="Reload changed files")

@@ -16,7 +16,7 @@ from train_gamma.captions.history import STEPS, History, Step
 from train_gamma.captions.merging import OnConflict, settle
 from train_gamma.captions.snapshot import Snapshot, take_snapshot
 from train_gamma.captions.state import Caption, State
-from train_gamma.captions.words import Words
+from train_gamma.captions.words import NO_WORDS, Words
 from train_gamma.errors import UserError
 
 EXTENSIONS = (".txt", ".caption")
@@ -59,13 +59,18 @@ class CaptionStore:
     """
 
     def __init__(
-        self, folder: Path, recursive: bool, extensions: Sequence[str] = EXTENSIONS, escape: bool = True
+        self,
+        folder: Path,
+        recursive: bool,
+        extensions: Sequence[str] = EXTENSIONS,
+        escape: bool = True,
+        first_version: int = 0,
     ) -> None:
         self.folder, self.recursive, self.extensions = folder, recursive, tuple(extensions)
         self._escape = escape
         self._lock = threading.RLock()
         self._history = History(STEPS)
-        self._state = self._load(0)
+        self._state = self._load(first_version)
 
     @property
     def pictures(self) -> tuple[Path, ...]:
@@ -191,8 +196,9 @@ class CaptionStore:
         Args:
             backups: where zips are kept, see ``captions.files.write_captions``.
             on_conflict: what to do with files that another program has changed. refuse: nothing is written if one of
-                them would be. overwrite: they are. merge: what was added and removed here is done to what they hold
-                now. reload: changes of these files are dropped. Merge and reload take over the others too.
+                them would be. overwrite: they are, if they were changed here too. merge: what was added and removed
+                here is done to what they hold now. reload: changes of these files are dropped. All but refuse take
+                those over that were not changed here.
             version: that the caller has seen.
 
         Raises:
@@ -205,7 +211,7 @@ class CaptionStore:
             taken = self._settle(on_conflict)
             state = self._state
             changed = state.changed_files()
-            texts = {state.folder.files[i]: state.captions.words[i].text for i in changed}
+            texts = {state.folder.files[i]: _content(state.captions.words[i]) for i in changed}
             try:
                 backup = write_captions(texts, backups, self.folder) if texts else None
             finally:
@@ -251,13 +257,17 @@ class CaptionStore:
         saved = {}
         for i in written:
             disk, words = read_caption_file(state.folder.files[i]), state.captions.words[i]
-            if disk.exists and disk.words.text == words.text:
+            if disk.exists is (words is not NO_WORDS) and disk.words.text == words.text:
                 saved[i] = OnDisk(words, disk.sha)
         self._state = state.with_disk(saved)
 
 
 def open_store(
-    folder: Path, recursive: bool, extensions: Sequence[str] = EXTENSIONS, escape: bool = True
+    folder: Path,
+    recursive: bool,
+    extensions: Sequence[str] = EXTENSIONS,
+    escape: bool = True,
+    first_version: int = 0,
 ) -> CaptionStore:
     """Load the captions of a folder of pictures.
 
@@ -266,14 +276,20 @@ def open_store(
         recursive: whether to look into folders inside it.
         extensions: of caption files. The first that exists counts, and the first is that of new files.
         escape: whether the brackets of tags that are added get backslashes, as the WebUI's prompts need them.
+        first_version: from which versions count.
 
     Raises:
         UserError: if the folder cannot be read or has no pictures.
     """
-    return CaptionStore(folder, recursive, extensions, escape)
+    return CaptionStore(folder, recursive, extensions, escape, first_version)
 
 
 _STALE = "The captions were changed in another window. Look at them as they are now, and do it again."
+
+
+def _content(words: Words) -> str | None:
+    """What to write for a caption; None where going back leads to no file at all."""
+    return None if words is NO_WORDS else words.text
 
 
 def _as_on_disk(words: Words, disk: Words) -> Words:

@@ -29,7 +29,7 @@ def tag_class(tag: str) -> TagClass:
     key = normal(tag)
     if _PEOPLE.fullmatch(key):
         return "context"
-    if _creatures().fullmatch(key):
+    if _creatures().fullmatch(key) or _is_of_body(key):
         return "trait"
     for rule in (_begins, _ends):
         for kind in _KINDS:
@@ -42,6 +42,12 @@ def head_and_colour(tag: str) -> tuple[str, str] | None:
     """``("eyes", "blue")`` for ``blue eyes``: of what it says which colour; None where it says none."""
     colour, blank, head = normal(tag).partition(" ")
     return (head, colour) if blank and " " not in head and colour in _words()["colours"] else None
+
+
+def _is_of_body(key: str) -> bool:
+    """Whether it only begins like a pose: ``arm tattoo`` and ``head wings``, but not ``arm up``."""
+    beginnings = tuple(_words()["context"]["of_two_words_unless_traits"])
+    return key.count(" ") == 1 and key.startswith(beginnings) and _ends(key, _words()["trait"])
 
 
 def _begins(key: str, words: Any) -> bool:

@@ -17,6 +17,8 @@ _OF_SENTENCES = re.compile(
     r"\A(?:an?|the|there|this|that|these|those|he|she|it|they|two|three|several|some)\b|\b(?:is|are|was|were)\b",
     re.IGNORECASE,
 )
+_PEOPLE = re.compile(r"\d\+?(?:girl|boy|other)s?|solo")
+"""A caption that has one of these consists of tags, whatever else it says."""
 _EMPHASIS = re.compile(r"\\\\|(?<!\\)[()\[\]]")
 """A bracket that may be emphasis: a caption without one, as almost all are, is split at its commas and no more."""
 _WEIGHT = re.compile(r"\s*:\s*[+-]?[.\d]+\s*\Z")
@@ -97,7 +99,9 @@ def read_words(text: str) -> Words:
     else:
         tags = [tag for part in text.split(",") if (tag := _read_part(part))]
         num_sentences, num_pieces = sum(_is_sentence(tag.text) for tag in tags), len(tags)
-    if _is_prose(text) or (num_sentences and 2 * num_sentences >= num_pieces):
+    if _is_prose(text) or (
+        num_sentences and 2 * num_sentences >= num_pieces and not any(_PEOPLE.fullmatch(tag.key) for tag in tags)
+    ):
         return Words(raw=text, plain=True, tail=tail)
     return Words(tuple(tags), text, tail=tail)
 

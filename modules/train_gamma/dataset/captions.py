@@ -60,7 +60,8 @@ def filename_words(picture: Path, config: DatasetConfig) -> str:
         UserError: if the regex is not valid.
     """
     pattern = compile_filename_regex(config)
-    words = _NUMBERS_AT_START.sub("", picture.stem)
+    stem = picture.stem.encode("utf-8", "ignore").decode()  # on Linux a name may have bytes that are no text
+    words = _NUMBERS_AT_START.sub("", stem)
     if pattern is not None:
         matches: list[str | tuple[str, ...]] = pattern.findall(words)
         parts = [part for match in matches for part in ((match,) if isinstance(match, str) else match)]

@@ -118,7 +118,11 @@ def read_picture(path: Path) -> bytes:
 
 
 def decode_picture(
-    data: bytes, path: Path, background: str, look: Callable[[Image.Image], None] | None = None
+    data: bytes,
+    path: Path,
+    background: str,
+    look: Callable[[Image.Image], None] | None = None,
+    formats: tuple[str, ...] | None = FORMATS,
 ) -> Image.Image:
     """Like ``open_picture``, for bytes that were read already.
 
@@ -127,10 +131,11 @@ def decode_picture(
         path: is only named in messages.
         background: a colour name or #rrggbb.
         look: is shown the decoded picture as it is stored, before it is turned and flattened.
+        formats: Pillow's names of those that are read, None for all that it knows.
     """
     colour = parse_colour(background)
     try:
-        with Image.open(BytesIO(data), formats=FORMATS) as image:
+        with Image.open(BytesIO(data), formats=formats) as image:
             _check_size(image.width * image.height, path)
             _load(image)
             stored = _correct_transparency(image, data)

@@ -69,7 +69,11 @@ def find_pairs(subjects: Sequence[Subject], background: str) -> list[Pair]:
 
 
 def near_pairs(looks: Sequence[Fingerprint]) -> Iterator[tuple[int, int, bool, int]]:
-    """The pairs (i, j), i < j, that look nearly the same: with whether one is mirrored, and the bits that differ."""
+    """The pairs (i, j), i < j, that look nearly the same: with whether one is mirrored, and the bits that differ.
+
+    Each j comes once, with the first that it is like: of a thousand frames of one scene there are not a million pairs.
+    """
+    paired: set[int] = set()
     bits = np.array([look.bits for look in looks], dtype=np.uint64)
     mirrored = np.array([look.mirrored for look in looks], dtype=np.uint64)
     shape = (len(looks), THUMBNAIL, THUMBNAIL, 3)
@@ -79,9 +83,13 @@ def near_pairs(looks: Sequence[Fingerprint]) -> Iterator[tuple[int, int, bool, i
         turned = _distances(mirrored[start : start + _ROWS], bits[start:])
         for row, column in np.argwhere(np.triu(np.minimum(plain, turned) <= NEAR_BITS, 1)):
             i, j = start + int(row), start + int(column)
+            if j in paired:
+                continue
             if plain[row, column] <= NEAR_BITS and _same_colours(cells[i], cells[j]):
+                paired.add(j)
                 yield i, j, False, int(plain[row, column])
             elif turned[row, column] <= NEAR_BITS and _same_colours(cells[i][:, ::-1], cells[j]):
+                paired.add(j)
                 yield i, j, True, int(turned[row, column])
 
 
@@ -132,20 +140,31 @@ def _without_words(subject: Subject) -> bool:
 
 def _compared(subjects: list[Subject], background: str) -> list[Pair]:
     """The pairs among pictures that are different files."""
-    facts = [subject.facts for subject in subjects if subject.facts is not None]
-    copies: set[int] = set()
-    same, near = [], []
-    for i, j, mirrored, bits in near_pairs([known.look for known in facts]):
-        if i in copies or j in copies:
-            continue
-        alike = facts[i].look == facts[j].look and facts[i].size == facts[j].size
-        if alike and _same_pixels(subjects[i].path, subjects[j].path, background):
-            keep, copy = sorted((i, j), key=lambda index: _without_words(subjects[index]))
-            copies.add(copy)
-            same.append(Pair(subjects[keep].path, subjects[copy].path, "pixels"))
-        else:
-            near.append((i, j, Pair(subjects[i].path, subjects[j].path, "mirrored" if mirrored else "near", bits)))
-    return same + [pair for i, j, pair in near if not copies & {i, j}]
+    same, left = _same_picture(subjects, background)
+    near = [
+        Pair(left[i].path, left[j].path, "mirrored" if mirrored else "near", bits)
+        for i, j, mirrored, bits in near_pairs([known.facts.look for known in left if known.facts is not None])
+    ]
+    return same + near
+
+
+def _same_picture(subjects: list[Subject], background: str) -> tuple[list[Pair], list[Subject]]:
+    """The pairs with the same pixels, and the pictures without the copies among them."""
+    by_look: dict[object, list[Subject]] = defaultdict(list)
+    for subject in subjects:
+        if subject.facts is not None:
+            by_look[subject.facts.look, subject.facts.size].append(subject)
+    pairs: list[Pair] = []
+    for group in by_look.values():
+        kept: list[Subject] = []
+        for subject in sorted(group, key=_without_words):  # a stable sort
+            original = next((one for one in kept if _same_pixels(one.path, subject.path, background)), None)
+            if original is None:
+                kept.append(subject)
+            else:
+                pairs.append(Pair(original.path, subject.path, "pixels"))
+    copies = {pair.other for pair in pairs}
+    return pairs, [subject for subject in subjects if subject.facts is not None and subject.path not in copies]
 
 
 def _distances(some: Bits, others: Bits) -> npt.NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from train_gamma.doctor.findings import Action, Finding
 from train_gamma.doctor.material import Material, Subject
 from train_gamma.doctor.picture_edits import Edit, as_png, crop, downscale, flatten, open_for_edit, rotate, to_srgb
 from train_gamma.doctor.pictures import OVERSIZED, training_side
-from train_gamma.doctor.repair import ORIGINALS, REJECTED, Repair, Workbench
+from train_gamma.doctor.repair import ORIGINALS, REJECTED, Repair, Step, Workbench
 from train_gamma.doctor.residues import clean_caption, prefers_spaces
 from train_gamma.errors import UserError
 
@@ -19,7 +19,12 @@ BY_HAND: tuple[Action, ...] = ("", "tag", "review")
 """Actions that are not made here: nothing can be done, it is the tagger's part, or somebody has to look."""
 
 
-def apply_fix(finding: Finding, material: Material, into: Path | None = None) -> Repair:
+def apply_fix(
+    finding: Finding,
+    material: Material,
+    into: Path | None = None,
+    note: Callable[[Step], None] = lambda _step: None,
+) -> Repair:
     """Do what a finding advises, for all its files.
 
     A file that cannot be changed is left as it is and told in the repair's problems; the others go on.
@@ -29,6 +34,7 @@ def apply_fix(finding: Finding, material: Material, into: Path | None = None) ->
         material: the examined dataset the finding is about.
         into: for pictures that are written anew: a folder for them and copies of their captions, so that the dataset
             stays as it is. None to put them into the dataset, with the originals beside it.
+        note: hears of each step when it is done.
 
     Raises:
         UserError: if there is nothing the program can do, or ``into`` lies in the dataset.
@@ -38,7 +44,7 @@ def apply_fix(finding: Finding, material: Material, into: Path | None = None) ->
     folder = material.folder.absolute()
     if into is not None and into.absolute().is_relative_to(folder):
         raise UserError(f"The new folder '{into}' lies in the dataset. Choose one outside of it.")
-    bench = Workbench(folder)
+    bench = Workbench(folder, note)
     work = _work_of(finding, material, into)
     for path in finding.pictures:
         try:
@@ -69,8 +75,8 @@ def _work_of(finding: Finding, material: Material, into: Path | None) -> Work:
         return _exclude(finding, material)
     if finding.action == "reencode":
         return _caption_work(material, lambda data, path: guess_text(data, path).encode("utf-8"))
-    spaces, weights = prefers_spaces(subject.pieces for subject in material.with_words), not material.config.emphasis
-    change = escape_caption if finding.action == "escape" else lambda text: clean_caption(text, spaces, weights)
+    spaces = prefers_spaces(subject.pieces for subject in material.with_words)
+    change = escape_caption if finding.action == "escape" else lambda text: clean_caption(text, finding.kind, spaces)
     return _caption_work(material, lambda data, path: _changed(decode_text(data, path), change).encode("utf-8"))
 
 

@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from PIL import Image
+
 from train_gamma.dataset.captions import caption_paths
 from train_gamma.dataset.folders import count_by_ending
 from train_gamma.dataset.pictures import PICTURE_EXTENSIONS
-from train_gamma.doctor.findings import Finding, listed
+from train_gamma.doctor.findings import Action, Finding, listed
 from train_gamma.doctor.material import Material, Subject, paths
 
 UNREAD_PICTURES = (
@@ -96,12 +98,22 @@ def _template(material: Material) -> Path | None:
 
 def _unread_pictures(material: Material) -> list[Finding]:
     found = [path for path in material.files if path.suffix.lower() in UNREAD_PICTURES]
+    here = {ending for ending, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+    known = [path for path in found if path.suffix.lower() in here]
+    unknown = [path for path in found if path.suffix.lower() not in here]
+    fix = "Convert to PNG what belongs to the set"
+    return [
+        *_unread(known, material, f"{fix}.", "convert"),
+        *_unread(unknown, material, f"{fix}, with a program that knows them.", ""),
+    ]
+
+
+def _unread(found: Sequence[Path], material: Material, fix: str, action: Action) -> list[Finding]:
     if not found:
         return []
     kinds = f"{_number(found, 'picture')} of a kind that is not read"
     message = f"{kinds}, and so not trained on: {_names(found, material)}."
-    fix = "Convert to PNG what belongs to the set."
-    return [Finding("unread_picture", "warning", message, fix, tuple(found), "convert")]
+    return [Finding("unread_picture", "warning", message, fix, tuple(found), action)]
 
 
 def _other_files(material: Material) -> list[Finding]:

@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image, ImageOps
 
 from train_gamma.dataset.buckets import Fit
-from train_gamma.dataset.pictures import decode_picture, read_picture
+from train_gamma.dataset.pictures import FORMATS, PICTURE_EXTENSIONS, decode_picture, read_picture
 from train_gamma.dataset.srgb import converted
 
 LONGEST = 2.0
@@ -43,7 +43,8 @@ def open_for_edit(path: Path, background: str, fit: Fit | None) -> Opened:
         UserError: if it cannot be read.
     """
     kept: list[Image.Image] = []
-    shown = decode_picture(read_picture(path), path, background, lambda stored: kept.append(stored.copy()))
+    formats = FORMATS if path.suffix.lower() in PICTURE_EXTENSIONS else None  # training reads no others
+    shown = decode_picture(read_picture(path), path, background, lambda stored: kept.append(stored.copy()), formats)
     upright: Any = ImageOps.exif_transpose(kept[0])
     profile = kept[0].info.get("icc_profile")
     return Opened(upright, shown, profile if isinstance(profile, bytes) else b"", fit)

@@ -5,8 +5,9 @@ to ``<folder>_originals`` first, both beside the dataset and with the same folde
 """
 
 import hashlib
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -34,6 +35,11 @@ class Step:
     before: Path | None
     sha256: str = ""
 
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        before = None if self.before is None else str(self.before)
+        return {"kind": self.kind, "path": str(self.path), "before": before, "sha256": self.sha256}
+
 
 @dataclass(frozen=True, slots=True)
 class Repair:
@@ -57,15 +63,7 @@ class Repair:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values, to be kept until it is taken back."""
-        steps = [
-            {
-                "kind": step.kind,
-                "path": str(step.path),
-                "before": None if step.before is None else str(step.before),
-                "sha256": step.sha256,
-            }
-            for step in self.steps
-        ]
+        steps = [step.to_dict() for step in self.steps]
         return {"action": self.action, "steps": steps, "problems": list(self.problems)}
 
     @classmethod
@@ -91,11 +89,13 @@ class Workbench:
 
     Attributes:
         folder: of the dataset, absolute.
+        note: hears of each step when it is done, to write it down at once.
         steps: done so far.
         problems: what could not be done so far.
     """
 
     folder: Path
+    note: Callable[[Step], None] = lambda _step: None
     steps: list[Step] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -108,7 +108,7 @@ class Workbench:
         target = _free(self._beside(path, ending))
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(path, target)
-        self.steps.append(Step("moved", target, path))
+        self._done(Step("moved", target, path))
 
     def write(self, path: Path, data: bytes) -> None:
         """Write a file of the dataset; what it replaces is copied to the originals first.
@@ -123,11 +123,15 @@ class Workbench:
             atomic.write_bytes(kept, old)
             shutil.copystat(path, kept)
         atomic.write_bytes(path, data)
-        self.steps.append(Step("written", path, kept, hashlib.sha256(data).hexdigest()))
+        self._done(Step("written", path, kept, hashlib.sha256(data).hexdigest()))
 
     def done(self, action: str) -> Repair:
         """The record."""
         return Repair(action, tuple(self.steps), tuple(self.problems))
+
+    def _done(self, step: Step) -> None:
+        self.steps.append(step)
+        self.note(step)
 
     def _beside(self, path: Path, ending: str) -> Path:
         return beside(self.folder, ending) / path.relative_to(self.folder)
@@ -139,6 +143,7 @@ def beside(folder: Path, ending: str) -> Path:
     Raises:
         UserError: if the dataset has nothing beside it.
     """
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100 - of '..' it has the name, and links keep theirs
     if not folder.name:
         raise UserError(f"'{folder}' has no folder above it to put files beside it. Move the pictures into a folder.")
     return folder.with_name(folder.name + ending)

@@ -76,7 +76,7 @@ def html_report(examination: Examination, others: Sequence[Told] = ()) -> str:
         parts.append(f"<h2>{escape(heading)}</h2>{table}")
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
     body = "\n".join(parts)
-    return (
+    return _printable(
         f'<!DOCTYPE html>\n<html lang="en"><head>{head}<style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n'
     )
 
@@ -94,7 +94,12 @@ def markdown_report(examination: Examination, others: Sequence[Told] = ()) -> st
         lines += ["", "Nothing was found."]
     for heading, columns, rows in _tables(examination):
         lines += ["", f"## {heading}", "", _row(columns), _row(["---"] * len(columns), raw=True), *map(_row, rows)]
-    return "\n".join(lines) + "\n"
+    return _printable("\n".join(lines) + "\n")
+
+
+def _printable(text: str) -> str:
+    """What UTF-8 can hold of a text: a file name may have bytes that are no characters."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _title(examination: Examination) -> str:

@@ -52,28 +52,35 @@ def prefers_spaces(captions: Iterable[list[Piece]]) -> bool | None:
     return counts["blank"] >= counts["underscore"] if len(counts) == 2 else None
 
 
-def clean_caption(caption: str, spaces: bool | None, weights: bool) -> str:
-    """A caption without leftovers; one that has none is returned as it is.
+def clean_caption(caption: str, kind: str, spaces: bool | None = None) -> str:
+    """A caption without leftovers of one kind; one that has none is returned as it is.
 
     Args:
         caption: the text.
-        spaces: write tags with blanks (True) or underscores (False); None to leave them.
-        weights: whether weights are leftovers. Their tags stay.
+        kind: of the finding.
+        spaces: for underscores: write tags with blanks (True) or underscores (False); None to leave them.
     """
     before = pieces(caption)
-    after = [_restyled(piece, spaces) for piece in before if not _is_rubbish(piece)]
-    after = [flat for piece in after for flat in (_unweighted(piece) if weights and piece.emphasis else [piece])]
+    if kind == "weights":  # their tags stay
+        after = [flat for piece in before for flat in (_unweighted(piece) if piece.emphasis else [piece])]
+    elif kind == "underscores":
+        after = [_restyled(piece, spaces) for piece in before]
+    elif kind == "repeated_tags":
+        after = _each_once(before)
+    else:
+        after = [piece for piece in before if not _RUBBISH[kind]([piece])]
+    return caption if after == before else ", ".join(piece.text for piece in after)
+
+
+def _each_once(before: list[Piece]) -> list[Piece]:
+    after = before
     kept = set(map(normal, unique(tag for piece in after for tag in piece.tags)))
     once = []
     for piece in after:
         if piece.emphasis or normal(piece.tags[0]) in kept:
             once.append(piece)
             kept -= set(map(normal, piece.tags))
-    return caption if once == before else ", ".join(piece.text for piece in once)
-
-
-def _is_rubbish(piece: Piece) -> bool:
-    return bool(_errors([piece]) or _ratings([piece]) or _dangling([piece]))
+    return once
 
 
 def _unweighted(piece: Piece) -> list[Piece]:
@@ -157,3 +164,6 @@ _RESIDUES = (
         "Leave each once.",
     ),
 )  # fmt: skip
+
+_RUBBISH = {"error_text": _errors, "ratings": _ratings, "dangling": _dangling}
+"""Kinds whose pieces go as a whole."""

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from train_gamma.errors import UserError
 from train_gamma.host import Host
@@ -44,11 +45,12 @@ class DatasetChecks:
         dataset, folders = self._get(name), self._host.folders
         self._jobs.refuse_when_busy()
         store = dataset.store
+        own: dict[str, Any] = {"caption_extensions": store.extensions}
         config = dataclasses.replace(
             from_dict(request.config).dataset,
             folder=str(store.folder),
             recursive=store.recursive,
-            caption_extensions=store.extensions,
+            **({} if "caption_extensions" in request.config.get("dataset", {}) else own),
         )
         check_places(RunConfig(dataset=config), folders)
         target = target_of(request.name, request.num_vectors, request.init_text, self._tokens.count)

@@ -95,10 +95,18 @@ def fix(dataset: OpenDataset, request: FixRequest, into: Path | None) -> Fixed:
     finding = _asked(examined.examination.findings[request.finding], request, dataset)
     if finding.action == "exclude" and {key_of(path) for path in finding.pictures}.issuperset(indices_of(dataset)):
         raise UserError("That would take out every picture of the dataset. Choose some of them.")
-    repair = apply_fix(finding, examined.examination.material, into)
+    try:
+        repair = apply_fix(
+            finding, examined.examination.material, into, lambda step: dataset.repairs.note(finding.action, step)
+        )
+    except BaseException:
+        dataset.repairs.close()
+        raise
     kept = _keep(dataset, repair)
     if repair.steps:
-        examined.fixed.add(request.finding)
+        whole = set(finding.pictures) == set(examined.examination.findings[request.finding].pictures)
+        if whole and into is None and not repair.problems:
+            examined.fixed[request.finding] = kept.id
         dataset.reload()
     folder = dataset.store.folder
     return Fixed(fix_view(kept), tuple(shown_name(path, folder) for path in repair.touched))
@@ -119,6 +127,8 @@ def undo_fix(dataset: OpenDataset, name: str | None) -> str:
     dataset.refuse_unsaved("undoing a fix")
     back = take_back(kept.repair)
     dataset.repairs.remove(kept.id)
+    if dataset.examined is not None:
+        dataset.examined.fixed = {i: by for i, by in dataset.examined.fixed.items() if by != kept.id}
     dataset.reload()
     return f"{len(back)} files are as they were and where they were."
 

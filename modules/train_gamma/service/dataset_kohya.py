@@ -23,6 +23,10 @@ ENDING = ".json"
 _PARTS = ("caption", "tags")
 
 
+class ExistsError(UserError):
+    """A file is there already, and it was not said what is to become of it."""
+
+
 def read_import(
     captions: Snapshot, store: CaptionStore, request: ImportRequest, path: Path, selection: Selection
 ) -> Imported:
@@ -61,7 +65,7 @@ def _before(path: Path, request: ExportRequest) -> Metadata | None:
     if request.merge:
         return read_metadata(path)
     if not request.overwrite:
-        raise UserError(f"'{path}' is there already. Merge into it, overwrite it, or choose another name.")
+        raise ExistsError(f"'{path}' is there already. Merge into it, overwrite it, or choose another name.")
     return None
 
 

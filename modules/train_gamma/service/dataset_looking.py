@@ -44,6 +44,7 @@ def state_of(dataset: OpenDataset, counts_tokens: bool) -> State:
         recursive=store.recursive,
         extension=store.extensions[0],
         pictures=len(captions),
+        pictures_key=dataset.pictures_key,
         changed=dataset.num_changed(),
         undo=store.undo_label,
         redo=store.redo_label,

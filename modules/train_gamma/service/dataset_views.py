@@ -19,6 +19,7 @@ class State:
         recursive: whether folders inside it belong to it.
         extension: of new caption files.
         pictures: how many.
+        pictures_key: another text for another list of pictures, whose indices then mean others.
         changed: caption files with unsaved changes.
         undo: what would be undone, None if nothing.
         redo: what would be redone, None if nothing.
@@ -38,6 +39,7 @@ class State:
     recursive: bool
     extension: str
     pictures: int
+    pictures_key: str
     changed: int
     undo: str | None
     redo: str | None

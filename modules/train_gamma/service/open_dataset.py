@@ -48,6 +48,11 @@ class OpenDataset:
     _conflicts: tuple[float, tuple[int, ...]] | None = None
 
     @property
+    def pictures_key(self) -> str:
+        """Another text for another list of pictures, whose indices then mean others."""
+        return _hash("|".join(map(str, self.store.pictures)))
+
+    @property
     def title(self) -> str:
         """What people call it."""
         return self.store.folder.name or str(self.store.folder)
@@ -115,6 +120,7 @@ class OpenDatasets:
         self._lock = threading.Lock()
         self._opening = threading.Lock()
         self._open: OrderedDict[str, OpenDataset] = OrderedDict()
+        self._repairs: dict[str, Repairs] = {}
 
     def open(self, folder: Path, recursive: bool, extension: str, repairs: Path) -> OpenDataset:
         """Open a dataset. One that is open already is read again, unless it has unsaved changes.
@@ -133,16 +139,25 @@ class OpenDatasets:
         with self._opening:
             with self._lock:
                 found = self._open.get(name)
+            is_new = found is None
             if found is None:
-                store = open_store(folder, recursive, extensions)
-                found = OpenDataset(name, store, Repairs(repairs / f"{name}.json"))
-            else:
-                _refresh(found)
+                # versions of before the program was started, which a page may still have, are smaller
+                store = open_store(folder, recursive, extensions, first_version=time.time_ns() // 1_000_000)
+                found = OpenDataset(name, store, self._repairs_of(folder, repairs))
             with self._lock:
                 self._open[name] = found
                 self._open.move_to_end(name)
             self._forget()
+        if not is_new:
+            _refresh(found)  # waits for who is at work on it, and nobody else waits for that
         return found
+
+    def _repairs_of(self, folder: Path, repairs: Path) -> Repairs:
+        """The record of a folder's repairs, one for all ways in which it is open."""
+        key = _hash(os.path.normcase(folder))
+        if key not in self._repairs:
+            self._repairs[key] = Repairs(repairs / f"{key}.json")
+        return self._repairs[key]
 
     def get(self, name: str) -> OpenDataset:
         """The dataset of an id.
@@ -187,5 +202,8 @@ _OF_PICTURES = ("png", "jpg", "jpeg", "webp", "bmp", "gif", "avif")
 
 
 def _id(folder: Path, recursive: bool, extensions: Sequence[str]) -> str:
-    text = f"{os.path.normcase(folder)}|{recursive}|{extensions[0]}"
+    return _hash(f"{os.path.normcase(folder)}|{recursive}|{extensions[0]}")
+
+
+def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]

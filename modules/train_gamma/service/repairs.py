@@ -3,6 +3,7 @@
 import json
 import logging
 import secrets
+import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from train_gamma import atomic
 from train_gamma.doctor.examine import Examination
-from train_gamma.doctor.repair import Repair
+from train_gamma.doctor.repair import Repair, Step
 from train_gamma.errors import UserError
 
 MOST_KEPT = 50
@@ -25,13 +26,13 @@ class Examined:
     Attributes:
         number: no other examination of this dataset has it.
         examination: what was found.
-        fixed: indices of the findings that something was done about.
+        fixed: the findings that were fixed for all of their pictures, by index, and the repair that did it.
         outdated: whether pictures or captions may have changed since.
     """
 
     number: int
     examination: Examination
-    fixed: set[int] = field(default_factory=set)
+    fixed: dict[int, str] = field(default_factory=dict)
     outdated: bool = False
 
 
@@ -45,27 +46,50 @@ class Kept:
 
 
 class Repairs:
-    """The repairs of one dataset that were not taken back, in a file. Its owner uses it from one thread at a time."""
+    """The repairs of one dataset that were not taken back, in a file. Every method may be called from any thread."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self._file, self._begun = file, file.with_suffix(".begun")
+        self._lock = threading.RLock()
         self._kept: list[Kept] | None = None
 
     def all(self) -> list[Kept]:
-        """The oldest first."""
-        if self._kept is None:
-            self._kept = _read(self._file)
-        return list(self._kept)
+        """The oldest first. One that the program did not survive is there as far as it came."""
+        with self._lock:
+            if self._kept is None:
+                self._kept = _read(self._file)
+                self.close()
+            return list(self._kept)
+
+    def note(self, action: str, step: Step) -> None:
+        """Write down a step of a repair that is being made, in case that the program ends in the middle."""
+        self.all()
+        try:
+            self._begun.parent.mkdir(parents=True, exist_ok=True)
+            with self._begun.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"action": action, "step": step.to_dict()}) + "\n")
+        except OSError as error:
+            log.warning("What is done to the files cannot be written down in '%s': %s", self._begun, error)
+
+    def close(self) -> None:
+        """Keep a repair that did not come to its end."""
+        with self._lock:
+            repair = _read_begun(self._begun)
+            if repair is not None:
+                self.add(repair)
 
     def add(self, repair: Repair) -> Kept:
         """Keep what was done."""
         kept = Kept(secrets.token_hex(4), datetime.now(timezone.utc).isoformat(timespec="seconds"), repair)
-        self._write([*self.all(), kept][-MOST_KEPT:])
+        with self._lock:
+            self._write([*self.all(), kept][-MOST_KEPT:])
+            self._begun.unlink(missing_ok=True)
         return kept
 
     def remove(self, name: str) -> None:
         """Forget a repair that was taken back."""
-        self._write([one for one in self.all() if one.id != name])
+        with self._lock:
+            self._write([one for one in self.all() if one.id != name])
 
     def _write(self, kept: list[Kept]) -> None:
         self._kept = kept
@@ -85,3 +109,26 @@ def _read(file: Path) -> list[Kept]:
     except (OSError, ValueError, KeyError, TypeError, UserError) as error:
         log.warning("What was done to files before cannot be read from '%s': %s", file, error)
         return []
+
+
+def _read_begun(file: Path) -> Repair | None:
+    """The repair that was being made when the program ended; its last line may be half of one."""
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except OSError:
+        return None
+    steps, action = [], ""
+    for line in lines:
+        try:
+            noted = json.loads(line)
+            action = noted["action"]
+            steps.append(noted["step"])
+        except (ValueError, KeyError, TypeError):
+            break
+    if not steps:
+        return None
+    try:
+        return Repair.from_dict({"action": action, "steps": steps, "problems": ["It did not come to its end."]})
+    except UserError as error:
+        log.warning("What was being done to files cannot be read from '%s': %s", file, error)
+        return None
