@@ -114,16 +114,21 @@ var train_gamma_dataset = train_gamma_dataset || {};
         try {
             return await work();
         } catch (error) {
-            if (error instanceof ds.Refused) await ds.refused(error);
+            if (error instanceof ds.Overtaken) {
+                if (error.message) ds.say(error.message, "note");
+            } else if (error instanceof ds.Refused) await ds.refused(error);
             else if (error instanceof TypeError && /fetch/i.test(error.message)) ds.say("The server is not reachable. Try again in a moment.", "error");
             else throw error;
             return undefined;
         }
     };
 
-    /** Asks in a dialog. `choices` are [answer, text, isPrimary]; resolves to the answer, "" for Cancel and Escape. */
+    /**
+     * Asks in a dialog. `choices` are [answer, text, isPrimary]; resolves to the answer, "" for Cancel and Escape, and also
+     * when the pictures are other ones by then: what was asked about is not what an answer would be made of.
+     */
     ds.ask = function(title, content, choices) {
-        const before = document.activeElement;
+        const before = document.activeElement, about = ds.listOf(ds.now);
         const dialog = ds.make("dialog", "", {"aria-label": title, class: "tg-ds-dialog"});
         const buttons = choices.map(([answer, text, isPrimary]) => {
             const button = ds.make("button", text, {type: "button", class: isPrimary ? "tg-primary" : null, "data-answer": answer});
@@ -139,7 +144,9 @@ var train_gamma_dataset = train_gamma_dataset || {};
         return new Promise(resolve => dialog.addEventListener("close", () => {
             dialog.remove();
             if (before && before.isConnected) before.focus({preventScroll: true});
-            resolve(dialog.returnValue);
+            const isSame = about === ds.listOf(ds.now);
+            if (!isSame && dialog.returnValue) ds.say("The pictures are other ones now. Nothing was done; ask for it again.", "warning");
+            resolve(isSame ? dialog.returnValue : "");
         }));
     };
 
@@ -150,9 +157,15 @@ var train_gamma_dataset = train_gamma_dataset || {};
         constructor(status, detail, reason) {
             super(typeof detail === "string" ? detail : `The server answers ${status}.`);
             this.status = status;
-            this.reason = reason || ""; // of 409: stale, conflict, unsaved, busy
+            this.reason = reason || ""; // of 409: stale, conflict, unsaved, busy, exists
         }
     };
+
+    /** An answer about a dataset that is not the loaded one any more. The message is empty when nobody needs to know. */
+    ds.Overtaken = class extends Error {};
+
+    /** What tells a list of pictures from another one, so that an index means the same picture. */
+    ds.listOf = state => `${state.id} ${state.pictures_key === undefined ? state.pictures : state.pictures_key}`;
 
     ds.call = async function(path, method, body) {
         const headers = {"X-Train-Gamma-Token": root.dataset.token};
@@ -168,8 +181,24 @@ var train_gamma_dataset = train_gamma_dataset || {};
     }
 
     const own = path => `datasets/${ds.now.id}${path ? "/" + path : ""}`;
-    ds.get = path => ds.call(own(path));
-    ds.post = (path, body) => ds.call(own(path), "POST", body || {});
+
+    /** Waits for an answer about the loaded dataset, which is not to be gone on with when another one is loaded meanwhile. */
+    async function about(work, isChange) {
+        const {id, name} = ds.now, isNow = () => id === ds.now.id;
+        let answer = null;
+        try {
+            answer = await work;
+        } catch (error) {
+            if (isNow()) throw error;
+            throw new ds.Overtaken(isChange ? `${name}, which is not loaded any more: ${error.message}` : "");
+        }
+        if (isNow()) return answer;
+        if (answer.state) ds.remember(answer.state);
+        throw new ds.Overtaken(isChange ? `What you asked for in ${name} is done. Another folder is loaded now.` : "");
+    }
+
+    ds.get = path => about(ds.call(own(path)), false);
+    ds.post = (path, body) => about(ds.call(own(path), "POST", body || {}), Boolean(body) && "version" in body && !body.preview);
     const signed = (path, asked) => `${API}${own(path)}?${new URLSearchParams({...asked, token: root.dataset.token})}`;
     ds.thumbnail = (index, size, stamp) => signed(`thumbnails/${index}`, {size: size, v: stamp || ""});
     ds.addressOf = path => signed(path, {});

@@ -21,12 +21,60 @@ var train_gamma_dataset = train_gamma_dataset || {};
         clean: ["Clean the captions", "the captions are cleaned of what taggers leave behind."],
         escape: ["Escape the brackets", "the brackets in the captions are escaped, so that they are no emphasis."],
     };
+    /** Of the Train tab: what pictures and captions are judged by. */
+    const TICKS = ["filename_captions", "emphasis", "shuffle_tags", "upscale", "flip"];
+    const NUMBERS = ["keep_tags", "tag_dropout", "width", "height", "bucket_step", "bucket_min", "bucket_max"];
+    const TEXTS = ["filename_regex", "filename_join", "template_file", "background"];
     const ANEW = ["convert", "rotate", "flatten", "downscale", "crop"];
 
     let job = null;
+    const partly = new Set(); // findings of which some pictures were seen to, so that not all of their files are there
     let report = null; // findings as the server answers them
+    let asked = 0; // an answer that was overtaken is not shown
     ds.starts = ds.starts || {};
     ds.doing = ds.doing || {};
+
+    // -- what it is judged for ----------------------------------------------------------------------------------------
+
+    /** What stands in a field of another tab; empty when there is no such field. */
+    function standing(name) {
+        const found = ds.app().querySelector(`#train_gamma_${name} textarea, #train_gamma_${name} input`);
+        return found ? found.value : "";
+    }
+
+    /** The section `dataset` of the Train tab's settings; empty fields are left out. */
+    function ofTrain() {
+        const found = {};
+        for (const name of TICKS) {
+            const box = ds.app().querySelector(`#train_gamma_dataset_${name} input[type=checkbox]`);
+            if (box) found[name] = box.checked;
+        }
+        for (const name of NUMBERS) {
+            const text = standing(`dataset_${name}`).trim();
+            if (text !== "" && Number.isFinite(Number(text))) found[name] = Number(text);
+        }
+        for (const name of TEXTS) {
+            const text = standing(`dataset_${name}`);
+            if (text !== "") found[name] = name === "filename_join" ? text : text.trim();
+        }
+        const templates = standing("dataset_templates").split("\n").filter(line => line.trim());
+        if (templates.length) found.templates = templates;
+        return found;
+    }
+
+    /** Name, vectors and first words as the Create tab has them, else as they stand under Prune. */
+    function ofCreate() {
+        const own = ds.pruneForm(), vectors = Number(standing("embedding_num_vectors"));
+        return {
+            name: standing("embedding_name").trim() || own.name,
+            num_vectors: vectors >= 1 ? Math.round(vectors) : own.num_vectors,
+            init_text: standing("embedding_init_text").trim() || ds.value("init_text"),
+        };
+    }
+
+    function tellSize(dataset) {
+        ds.write("examine_told", dataset.width && dataset.height ? `Judged for training at ${dataset.width} x ${dataset.height}, as the Train tab is set.` : "");
+    }
 
     // -- a job, also of the other parts -------------------------------------------------------------------------------
 
@@ -48,19 +96,23 @@ var train_gamma_dataset = train_gamma_dataset || {};
 
     ds.doing.examine = async function() {
         if (ds.now.changed) ds.say("Unsaved changes are not examined: it looks at the captions on disk. Save first to have them looked at.", "note");
-        await follow((await ds.post("examine", {...ds.pruneForm(), init_text: ds.value("init_text")})).job);
+        const dataset = ofTrain();
+        tellSize(dataset);
+        await follow((await ds.post("examine", {...ofCreate(), config: {dataset: dataset}})).job);
         const first = ds.el("findings").querySelector("h4");
         if (first && ds.part() === "check") first.focus({preventScroll: true});
     };
 
     async function follow(id) {
+        const dataset = ds.now.id;
         job = id;
         ds.enable("examine", false);
         ds.show("examine_stop", true);
         try {
             const over = await ds.watch(job, "examine", shown => ds.write("check_told", `${shown.message || "Looking."} ${shown.total ? `${shown.done} of ${shown.total}` : ""}`));
             if (over.state === "failed") throw new ds.Refused(500, over.message);
-            await draw();
+            if (dataset === ds.now.id) await draw();
+            else ds.write("check_told", "");
         } finally {
             job = null;
             ds.enable("examine", true);
@@ -77,7 +129,9 @@ var train_gamma_dataset = train_gamma_dataset || {};
     };
 
     async function onPart(name) {
-        if (name !== "check" || !ds.now.id || job) return;
+        if (name !== "check") return;
+        tellSize(ofTrain());
+        if (!ds.now.id || job) return;
         const running = await ds.runningJob("examine");
         if (running) ds.carefully(() => follow(running));
         else if (ds.now.examined) await draw();
@@ -88,7 +142,9 @@ var train_gamma_dataset = train_gamma_dataset || {};
     // -- findings -----------------------------------------------------------------------------------------------------
 
     async function draw() {
-        report = await ds.get("findings");
+        const mine = ++asked, answer = await ds.get("findings");
+        if (mine !== asked) return;
+        report = answer;
         const hadFocus = ds.el("findings").contains(document.activeElement);
         const groups = LEVELS.map(([level, title]) => {
             const own = report.findings.filter(one => one.level === level);
@@ -135,15 +191,27 @@ var train_gamma_dataset = train_gamma_dataset || {};
 
     // -- fixes --------------------------------------------------------------------------------------------------------
 
-    async function fix(one, action, some) {
+    /** Waits for a fix, and shows the findings as they are then, also when it was refused. */
+    async function reread(work) {
+        try {
+            return await work;
+        } finally {
+            await draw();
+        }
+    }
+
+    /** Does something about pictures of a finding; null for all that are left of it. */
+    async function fix(one, action, chosen) {
+        const of = report.examination, name = `${of} ${one.index}`;
+        const some = chosen || (partly.has(name) && one.pictures.length ? one.pictures : null);
         const count = (some || one.pictures).length + (some ? 0 : one.files.length), [title, told] = FIXES[action];
         const into = ds.make("input", "", {type: "text", autocomplete: "off", placeholder: "empty: into the dataset"});
         const kept = ANEW.includes(action) ? ["The files as they were are moved into the folder with \u201c_originals\u201d in its name, unless you name a new folder here for the new ones.", ds.make("label", "New folder", {class: "tg-ds-field"}, into)] : [];
         const choice = await ds.ask(`${title}?`, [`${ds.count(count, "file")}: ${told}`, ...kept, "This is done at once, not at the next Save. Undo the last fix takes it back."], [["yes", title, true], ["", "Cancel", false]]);
         if (choice !== "yes") return;
-        const answer = await ds.post("fix", {version: ds.now.version, examination: report.examination, finding: one.index, pictures: some, action: action === one.action ? "" : action, into: into.value.trim()});
-        await ds.took(answer);
-        await draw();
+        const request = {examination: of, finding: one.index, pictures: some, action: action === one.action ? "" : action, into: into.value.trim()};
+        if (some) partly.add(name);
+        const answer = await reread(ds.change("fix", request));
         const problems = answer.fix.problems.length ? `\n${answer.fix.problems.join("\n")}` : "";
         ds.say(`${title}: ${ds.count(answer.fix.files, "file")} changed.${problems}`, problems ? "warning" : "done");
     }
@@ -161,8 +229,7 @@ var train_gamma_dataset = train_gamma_dataset || {};
     }
 
     ds.doing.undo_fix = async function() {
-        const answer = await ds.change("undo_fix", {id: null});
-        await draw();
+        const answer = await reread(ds.change("undo_fix", {id: null}));
         ds.say(answer.done);
         if (ds.button("undo_fix").hidden) ds.button("examine").focus();
     };
@@ -173,6 +240,7 @@ var train_gamma_dataset = train_gamma_dataset || {};
     ds.starts.check = function() {
         ds.on("opened", () => {
             report = null;
+            partly.clear();
             ds.el("findings").replaceChildren();
             ds.write("check_told", "");
             for (const name of ["report_html", "report_md", "undo_fix"]) ds.show(name, false);

@@ -12,6 +12,7 @@ var train_gamma_dataset = train_gamma_dataset || {};
     const listed = text => text.split(",").map(tag => tag.trim()).filter(tag => tag);
     const asked = {}; // per edit, as an answer that was overtaken is not shown
     let ruleNumber = 0;
+    let isHalf = false; // a regular expression is being typed: it is asked about when it is whole
     let ruleSets = [];
     ds.starts = ds.starts || {};
     ds.doing = ds.doing || {};
@@ -49,8 +50,7 @@ var train_gamma_dataset = train_gamma_dataset || {};
         const all = rules();
         if (!all.length) return null;
         if (!ds.isTicked("replace_whole")) return {action: "replace", rules: all};
-        const kinds = all.map(rule => ({...rule, kind: rule.kind === "exact" ? "substring" : rule.kind}));
-        return {action: "replace_text", rules: kinds.slice(0, 1)};
+        return {action: "replace_text", rules: all, plain: ds.isTicked("replace_plain")};
     }
 
     function addRule(rule) {
@@ -63,6 +63,7 @@ var train_gamma_dataset = train_gamma_dataset || {};
             const next = row.nextElementSibling || row.previousElementSibling;
             row.remove();
             if (!ds.el("rules").children.length) addRule();
+            isHalf = false;
             (next && next.isConnected ? next : ds.el("rules").firstElementChild).querySelector("input").focus();
             preview("replace");
         }, {"aria-label": "Take this rule away", class: "tg-ds-away"});
@@ -75,6 +76,7 @@ var train_gamma_dataset = train_gamma_dataset || {};
     function setRules(all) {
         ds.el("rules").replaceChildren();
         for (const rule of all.length ? all : [null]) addRule(rule);
+        isHalf = false;
         preview("replace");
     }
 
@@ -141,7 +143,7 @@ var train_gamma_dataset = train_gamma_dataset || {};
 
     async function previewNow(name) {
         const edit = EDITS[name], mine = asked[name] = (asked[name] || 0) + 1;
-        if (!ds.now.id || !isOpen(edit)) return;
+        if (!ds.now.id || !isOpen(edit) || (name === "replace" && isHalf)) return;
         const request = edit.request();
         if (!request) {
             const lacking = name === "truncate" && !ds.now.counts_tokens ? "Tokens cannot be counted, as no checkpoint or tokenizer is loaded." : "";
@@ -207,7 +209,14 @@ var train_gamma_dataset = train_gamma_dataset || {};
     }
 
     function onField(event) {
-        const part = event.target.closest("details");
+        const part = event.target.closest("details"), rule = event.target.closest(".tg-ds-rule"), kind = rule && rule.querySelector("select").value;
+        ds.el("replace_plain").closest("label").hidden = !ds.isTicked("replace_whole");
+        if (rule) isHalf = event.type === "input" && kind === "regex" && event.target.type === "text";
+        if (rule && isHalf) {
+            allow("replace", false);
+            ds.write("replace_told", "Press Enter to see what it matches.");
+            return;
+        }
         for (const [name, edit] of Object.entries(EDITS)) if (part && ds.el(edit.in).contains(part)) preview(name);
         const chosen = ds.value("add_position");
         ds.el("add_number").closest("label").hidden = chosen !== "number";

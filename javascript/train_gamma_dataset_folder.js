@@ -17,6 +17,8 @@ var train_gamma_dataset = train_gamma_dataset || {};
     ];
 
     let timer = 0;
+    let taken = 0; // how many states were shown
+    let loads = 0; // an answer that was overtaken by another Load is not shown
     const unsaved = new Map(); // names of datasets that have unsaved changes, by id
     ds.starts = ds.starts || {};
     ds.doing = ds.doing || {};
@@ -30,22 +32,24 @@ var train_gamma_dataset = train_gamma_dataset || {};
             ds.el("folder").focus();
             return;
         }
-        const form = ds.el("open");
+        if (!await ds.settleTyped()) return;
+        const form = ds.el("open"), mine = ++loads;
         form.setAttribute("aria-busy", "true");
         try {
             const state = await ds.call("datasets/open", "POST", asked);
-            const isOther = state.id !== ds.now.id, left = isOther ? unsaved.get(ds.now.id) : "", before = ds.now.pictures;
+            if (mine !== loads) return;
+            const isOther = state.id !== ds.now.id, left = isOther ? unsaved.get(ds.now.id) : "", before = ds.listOf(ds.now);
             take(state);
             for (const name of ["banner", "columns", "keys"]) ds.show(name, true);
             ds.show("start", false);
             if (isOther) await ds.tell("opened");
-            else if (state.pictures !== before) await ds.tell("renumbered");
+            else if (ds.listOf(state) !== before) await ds.tell("renumbered");
             await ds.tell("changed");
             const unread = (state.problem ? `\n${state.problem}` : "") + (left ? `\n${left} has unsaved changes. They are kept; load it again to save them.` : "");
             if (state.changed) ds.say(`Loaded ${state.name}. It has unsaved changes from before or from another page.${unread}`, "note");
             else ds.say(`Loaded ${ds.count(state.pictures, "picture")} of ${state.name}.${unread}`, unread ? "warning" : "done");
         } finally {
-            form.removeAttribute("aria-busy");
+            if (mine === loads) form.removeAttribute("aria-busy");
         }
         schedule();
     }
@@ -65,10 +69,16 @@ var train_gamma_dataset = train_gamma_dataset || {};
 
     // -- the state ----------------------------------------------------------------------------------------------------
 
-    function take(state) {
-        ds.now = state;
+    /** Keeps in mind whether a dataset has unsaved changes, be it loaded or not. */
+    ds.remember = function(state) {
         if (state.changed) unsaved.set(state.id, state.name);
         else unsaved.delete(state.id);
+    };
+
+    function take(state) {
+        ds.now = state;
+        taken++;
+        ds.remember(state);
         const told = [ds.count(state.pictures, "picture")];
         if (state.unreadable) told.push(`${ds.count(state.unreadable, "caption")} unreadable`);
         told.push(state.changed ? `${ds.count(state.changed, "file")} unsaved` : "all saved");
@@ -96,9 +106,10 @@ var train_gamma_dataset = train_gamma_dataset || {};
 
     /** Shows a state and everything that follows from it. */
     async function shown(state) {
-        const before = ds.now.pictures;
+        const before = ds.now;
         take(state);
-        if (state.pictures !== before) await ds.tell("renumbered");
+        if (state.id !== before.id) await ds.tell("opened");
+        else if (ds.listOf(state) !== ds.listOf(before)) await ds.tell("renumbered");
         await ds.tell("changed");
     }
 
@@ -108,9 +119,9 @@ var train_gamma_dataset = train_gamma_dataset || {};
     /** What to do when the server refuses something. Nothing that was typed is lost. */
     ds.refused = async function(error) {
         ds.say(error.message, "error");
-        if (error.status === 409 && error.reason !== "busy") {
+        if (ds.now.id && error.status === 409 && error.reason !== "busy") {
             ds.say(`${error.message}\nThe lists show what is there now. Nothing was changed by your last step.`, "warning");
-            await shown(await ds.get(""));
+            await ds.carefully(async () => shown(await ds.get("")));
         }
     };
 
@@ -181,9 +192,10 @@ var train_gamma_dataset = train_gamma_dataset || {};
             return;
         }
         await ds.took(answer);
-        const taken = answer.taken ? `, ${answer.taken} taken over from disk` : "";
+        const typed = ds.isTyped() ? " What you typed as text is not in it: it is not taken over yet." : "";
+        const over = answer.taken ? `, ${answer.taken} taken over from disk` : "";
         const kept = answer.backup ? " What was there before is under Saved." : "";
-        ds.say(`Saved: ${ds.count(answer.written, "file")} written${taken}.${kept}`);
+        ds.say(`Saved: ${ds.count(answer.written, "file")} written${over}.${kept}${typed}`);
         await ds.tell("saved");
     }
 
@@ -197,18 +209,19 @@ var train_gamma_dataset = train_gamma_dataset || {};
 
     async function poll() {
         if (!ds.now.id || !ds.isSeen()) return;
+        const before = taken;
         try {
             const state = await ds.get("");
             ds.show("network", false);
-            if (state.id !== ds.now.id) return; // another one was loaded meanwhile
-            const isOther = state.version > ds.now.version;
-            if (state.version < ds.now.version) return; // an answer that was overtaken
-            if (!isOther) take(state);
+            if (taken !== before) return; // an answer that was overtaken
+            // after a restart of the server the version may be a lower one, too
+            if (state.version === ds.now.version && ds.listOf(state) === ds.listOf(ds.now)) take(state);
             else {
                 await shown(state);
                 ds.say("The dataset was changed in another window. It is shown as it is now.", "note");
             }
         } catch (error) {
+            if (error instanceof ds.Overtaken) return;
             ds.write("network", error.status ? error.message : "The server is not reachable, trying again.");
             ds.show("network", true);
             schedule(LOST_MS);
@@ -240,7 +253,7 @@ var train_gamma_dataset = train_gamma_dataset || {};
             ds.carefully(load);
         });
         window.addEventListener("beforeunload", event => {
-            if (!unsaved.size) return;
+            if (!unsaved.size && !ds.isTyped()) return;
             event.preventDefault();
             event.returnValue = "";
         });

@@ -197,7 +197,7 @@ var train_gamma_dataset = train_gamma_dataset || {};
     function range(nodes) {
         for (const node of nodes) {
             const item = itemOf(node);
-            if (judging) judging.marks.set(item.index, true);
+            if (judging) markAs(item, true);
             else selected.add(item.index);
         }
         if (judging) tellJudged();
@@ -255,10 +255,15 @@ var train_gamma_dataset = train_gamma_dataset || {};
         box.focus();
     };
 
-    function judge(item) {
-        const had = item.tags.some(tag => ds.key(tag) === judging.key), now = !wanted(item);
+    /** Marks a picture; one that is so already is not marked. */
+    function markAs(item, now) {
+        const had = item.tags.some(tag => ds.key(tag) === judging.key);
         if (had === now) judging.marks.delete(item.index);
         else judging.marks.set(item.index, now);
+    }
+
+    function judge(item) {
+        markAs(item, !wanted(item));
         tellJudged();
         redraw();
     }
@@ -302,7 +307,9 @@ var train_gamma_dataset = train_gamma_dataset || {};
             ds.el(name).addEventListener("change", () => ds.carefully(refilter));
         }
         const forget = () => { // indices mean other pictures now
-            [selected, only, current] = [new Set(), null, -1];
+            asked++;
+            [selected, only, current, found] = [new Set(), null, -1, {total: 0, indices: [], items: []}];
+            box.redraw([]);
             ds.el("filter_selected").checked = false;
             judging = null;
             ds.show("yes_no", false);

@@ -229,6 +229,9 @@ var train_gamma_dataset = train_gamma_dataset || {};
         });
         ds.on("renumbered", () => {
             planned++;
+            if (plans.length) ds.write("prepare_told", "The pictures are other ones now. Show the plan anew.");
+            plans = [];
+            ds.el("plan").replaceChildren();
             ds.show("crop", false);
             ds.enable("prepare", false);
         });

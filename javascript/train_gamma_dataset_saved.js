@@ -70,12 +70,12 @@ var train_gamma_dataset = train_gamma_dataset || {};
     ds.doing.kohya_export = async function() {
         const name = path();
         if (!name) return;
-        const request = {path: name, full_path: false, part: null, merge: false, overwrite: false};
+        const request = {path: name, full_path: ds.isTicked("kohya_full_path"), part: ds.value("kohya_export_part") || null, merge: false, overwrite: false};
         let answer = null;
         try {
             answer = await ds.post("kohya/export", request);
         } catch (error) {
-            if (error.status !== 422) throw error;
+            if (error.reason !== "exists") throw error;
             const choices = [["merge", "Merge into it", true], ["overwrite", "Replace it", false], ["", "Cancel", false]];
             const choice = await ds.ask("Export", [error.message], choices);
             if (!choice) return;

@@ -6,6 +6,7 @@ var train_gamma_dataset = train_gamma_dataset || {};
     "use strict";
 
     const PAGE = 200;
+    const MOST = 5000; // the server gives no more
     const TYPING_MS = 250;
     const NEXT = {"": "have", have: "lack", lack: ""};
     const TOLD = {have: "shown are pictures that have it", lack: "shown are pictures that lack it"};
@@ -14,6 +15,7 @@ var train_gamma_dataset = train_gamma_dataset || {};
     let rows = [];
     let counted = 0; // pictures
     let limit = PAGE;
+    let searched = ""; // a regular expression is not asked for while it is being typed
     let asked = 0; // an answer that was overtaken is not shown
     let previewed = 0;
     let preview = null; // asks how many files would change, when nobody has ticked for a moment
@@ -28,7 +30,7 @@ var train_gamma_dataset = train_gamma_dataset || {};
     async function draw() {
         const mine = ++asked;
         const question = {
-            search: ds.value("tag_search"),
+            search: searched,
             mode: ds.value("tag_mode"),
             sort: ds.value("tag_sort"),
             descending: (ds.value("tag_sort") !== "name") !== ds.isTicked("tag_ascending"),
@@ -49,9 +51,15 @@ var train_gamma_dataset = train_gamma_dataset || {};
         ds.show("tag_problem", false);
         [rows, counted] = [answer.rows, answer.pictures];
         ds.write("tag_total", String(answer.total));
-        ds.show("more_tags", answer.total > rows.length);
+        ds.show("more_tags", answer.total > rows.length && rows.length < MOST);
+        ds.show("most_tags", answer.total > rows.length && rows.length >= MOST);
         box.redraw(rows.map(line));
         tellTicked();
+    }
+
+    function lookFor() {
+        searched = ds.value("tag_search");
+        return draw();
     }
 
     function line(row) {
@@ -172,9 +180,10 @@ var train_gamma_dataset = train_gamma_dataset || {};
     };
 
     ds.doing.more_tags = async function() {
-        limit += PAGE;
+        const before = rows.length;
+        limit = Math.min(MOST, limit + PAGE);
         await draw();
-        box.items()[limit - PAGE].focus();
+        if (rows.length > before) box.items()[before].focus();
     };
 
     ds.starts.tags = function() {
@@ -191,9 +200,13 @@ var train_gamma_dataset = train_gamma_dataset || {};
                 return true;
             },
         });
-        const search = ds.later(TYPING_MS, draw);
+        const search = ds.later(TYPING_MS, () => {
+            const isHalf = ds.value("tag_mode") === "regex" && ds.value("tag_search") !== "";
+            return isHalf ? undefined : lookFor();
+        });
         ds.el("tag_search").addEventListener("input", search);
-        for (const name of ["tag_mode", "tag_sort", "tag_ascending", "tag_of_shown"]) {
+        for (const name of ["tag_search", "tag_mode"]) ds.el(name).addEventListener("change", () => ds.carefully(lookFor));
+        for (const name of ["tag_sort", "tag_ascending", "tag_of_shown"]) {
             ds.el(name).addEventListener("change", () => ds.carefully(draw));
         }
         ds.el("tag_scope").addEventListener("change", preview);

@@ -119,7 +119,7 @@ def test_the_caption_of_one_picture_is_edited(browser: Any, dataset_server: Serv
         find(page, "one_raw").locator("summary").click()
         find(page, "one_text").fill("A girl stands here. She smiles.")
         button(page, "one_text_apply").click()
-        waits_for(page, "one_problem", "no list of tags")
+        waits_for(page, "one_problem", "is a sentence; change it as text")
         button(page, "next").click()
         waits_for(page, "one_place", "2 of 8")
         for number in (6, 7):

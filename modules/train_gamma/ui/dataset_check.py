@@ -1,9 +1,10 @@
 """The Dataset tab's examination, preparation of pictures, backups, and exchange with kohya's scripts."""
 
-from train_gamma.ui.dataset_markup import button, choice, entry, folded, hint, row, told
+from train_gamma.ui.dataset_markup import button, choice, entry, folded, hint, row, tick, told
 
 MODES = {"replace": "instead of what is there", "append": "behind it", "fill empty": "only where nothing is"}
 KOHYA_PARTS = {"caption and tags": "caption and tags", "caption": "caption", "tags": "tags"}
+EXPORTED = {"": "caption and tags", "caption": "captions only", "tags": "tags only"}
 
 OF_COPIES = (
     "Training cuts each picture to the bucket nearest to its shape. Copies that are cut around what matters "
@@ -22,6 +23,7 @@ def check_part() -> str:
             button("Undo the last fix", "undo_fix", hidden=True),
         )
     }
+{told("examine_told")}
 {_progress("examine")}
 {told("check_told")}
 <div data-ds="findings"></div>
@@ -74,7 +76,10 @@ def saved_part() -> str:
             "Metadata of kohya's scripts",
             entry("kohya_path", "JSON file"),
             row(choice("kohya_part", "Take over", KOHYA_PARTS), choice("kohya_mode", "Put it", MODES)),
-            row(button("Import", "kohya_import"), button("Export", "kohya_export")),
+            row(button("Import", "kohya_import")),
+            choice("kohya_export_part", "Write", EXPORTED),
+            tick("kohya_full_path", "Name pictures by their whole path"),
+            row(button("Export", "kohya_export")),
             told("kohya_told"),
         )
     }

@@ -59,6 +59,7 @@ def _replace() -> str:
         + '<div data-ds="rules" role="group" aria-label="Rules"></div>'
         + row(button("Another rule", "rule_more"))
         + tick("replace_whole", "Search in the whole caption as text")
+        + tick("replace_plain", "In sentences too")
         + '<ul data-ds="matches" class="tg-ds-matches" aria-label="What the rules match" tabindex="0"></ul>'
         + _apply("replace", "Replace")
         + folded(

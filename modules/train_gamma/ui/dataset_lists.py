@@ -25,6 +25,7 @@ def tag_list() -> str:
   <ul data-ds="tags" class="tg-ds-list" role="listbox" aria-multiselectable="true"
       aria-label="Tags; Space ticks, Enter filters"></ul>
   {button("Show more tags", "more_tags", hidden=True)}
+  <p data-ds="most_tags" class="tg-quiet" hidden>The first 5,000 are shown; search for the others.</p>
   <div class="tg-ds-actions" role="group" aria-label="Ticked tags">
     {row('<span data-ds="ticked">No tag is ticked.</span>', button("Untick all", "untick"))}
     {choice("tag_scope", "In", SCOPES)}

@@ -11,6 +11,11 @@ OF_PRUNING = (
 def picture_part() -> str:
     """One picture, large, and its caption as chips and as text."""
     return f"""
+<div data-ds="one_kept_part" class="tg-message tg-warning" hidden>
+  <p data-ds="one_kept_told"></p>
+  {area("one_kept", "What you typed")}
+  {button("Throw it away", "one_kept_away")}
+</div>
 <p data-ds="no_picture" class="tg-quiet">Click a picture, or press Enter on it, to see it here.</p>
 <div data-ds="one" hidden>
   <div class="tg-ds-row tg-ds-between">
@@ -32,6 +37,9 @@ def picture_part() -> str:
         folded(
             "The caption as text",
             area("one_text", "Caption, as it is written"),
+            '<div data-ds="one_text_changed" class="tg-message tg-warning" role="status" hidden>'
+            "<p>The caption was changed meanwhile. It is now:</p>"
+            '<blockquote data-ds="one_text_now"></blockquote></div>',
             row(button("Take this text", "one_text_apply"), button("As it was", "one_text_back")),
             name="one_raw",
         )
