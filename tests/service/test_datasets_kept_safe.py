@@ -62,6 +62,11 @@ def test_a_finding_is_fixed_when_all_of_it_is(service: Service, folder: Path, tm
     assert finding.pictures == (1, 2)
     service.datasets.checks.fix(state.id, FixRequest(finding.index, pictures=[1]))
     assert not is_fixed(service, state.id)
+    rest = next(one for one in service.datasets.checks.findings(state.id).findings if one.kind == "same_file").pictures
+    service.datasets.checks.fix(state.id, FixRequest(finding.index, pictures=list(rest)))
+    assert is_fixed(service, state.id)
+    service.datasets.checks.undo_fix(state.id, None)
+    assert not is_fixed(service, state.id)
     service.datasets.checks.undo_fix(state.id, None)
     service.datasets.checks.fix(state.id, FixRequest(finding.index))
     assert is_fixed(service, state.id)

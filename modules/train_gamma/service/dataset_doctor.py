@@ -104,9 +104,8 @@ def fix(dataset: OpenDataset, request: FixRequest, into: Path | None) -> Fixed:
         raise
     kept = _keep(dataset, repair)
     if repair.steps:
-        whole = set(finding.pictures) == set(examined.examination.findings[request.finding].pictures)
-        if whole and into is None and not repair.problems:
-            examined.fixed[request.finding] = kept.id
+        if into is None and not repair.problems:
+            examined.done.setdefault(request.finding, {}).update(dict.fromkeys(finding.pictures, kept.id))
         dataset.reload()
     folder = dataset.store.folder
     return Fixed(fix_view(kept), tuple(shown_name(path, folder) for path in repair.touched))
@@ -128,7 +127,7 @@ def undo_fix(dataset: OpenDataset, name: str | None) -> str:
     back = take_back(kept.repair)
     dataset.repairs.remove(kept.id)
     if dataset.examined is not None:
-        dataset.examined.fixed = {i: by for i, by in dataset.examined.fixed.items() if by != kept.id}
+        dataset.examined.undone(kept.id)
     dataset.reload()
     return f"{len(back)} files are as they were and where they were."
 

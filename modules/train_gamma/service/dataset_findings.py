@@ -113,7 +113,7 @@ def findings_of(dataset: OpenDataset) -> Findings:
         outdated=examined.outdated,
         stopped=found.stopped,
         findings=tuple(
-            _finding_view(index, finding, indices, folder, index in examined.fixed)
+            _finding_view(index, finding, indices, folder, examined.is_fixed(index))
             for index, finding in enumerate(found.findings)
         ),
         pairs=tuple(

@@ -26,14 +26,25 @@ class Examined:
     Attributes:
         number: no other examination of this dataset has it.
         examination: what was found.
-        fixed: the findings that were fixed for all of their pictures, by index, and the repair that did it.
+        done: by the index of a finding its pictures that were dealt with, and by which repair.
         outdated: whether pictures or captions may have changed since.
     """
 
     number: int
     examination: Examination
-    fixed: dict[int, str] = field(default_factory=dict)
+    done: dict[int, dict[Path, str]] = field(default_factory=dict)
     outdated: bool = False
+
+    def is_fixed(self, index: int) -> bool:
+        """Whether all pictures of a finding were dealt with, be it one after the other."""
+        handled = self.done.get(index, {})
+        return bool(handled) and handled.keys() >= set(self.examination.findings[index].pictures)
+
+    def undone(self, repair: str) -> None:
+        """A repair was taken back."""
+        for of_finding in self.done.values():
+            for path in [path for path, by in of_finding.items() if by == repair]:
+                del of_finding[path]
 
 
 @dataclass(frozen=True, slots=True)
