@@ -319,3 +319,12 @@ def test_threads_that_edit_at_once_lose_nothing(tmp_path):
 def test_a_picture_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match="no picture 7"):
         small_store(tmp_path, "a").caption(7)
+
+
+def test_a_sentence_with_tags_stays_a_list_of_tags_when_it_is_pruned(tmp_path):
+    store = small_store(tmp_path, "a girl is sitting on a bench, 1girl, solo, red hair")
+    store.apply(edits.remove(store.captions, ["solo", "red hair"]), "prune")
+    store.save(tmp_path / "backups")
+    store.reload()
+    assert not store.caption(0).plain
+    assert [tag.name for tag in store.caption(0).tags] == ["a girl is sitting on a bench", "1girl"]

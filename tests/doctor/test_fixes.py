@@ -290,3 +290,19 @@ def test_a_fix_from_a_gif_is_its_first_frame(tmp_path: Path) -> None:
     frames[0].convert("RGB").save(data, "PNG")
     assert np.array_equal(np.asarray(Image.open(folder / "x.png")), np.asarray(Image.open(data)))
     assert examined(folder).findings == ()
+
+
+def test_a_tiff_becomes_a_png_and_what_pillow_cannot_read_is_only_named(tmp_path: Path) -> None:
+    folder = clean_folder(tmp_path / "set")
+    with Image.open(folder / "07.png") as image:
+        shown = image.convert("RGB")
+    (folder / "07.png").unlink()
+    shown.save(folder / "07.tif")
+    (folder / "drawing.svg").write_text("<svg/>")
+    examination = examined(folder)
+    by_action = {finding.action: finding for finding in examination.of("unread_picture")}
+    assert [path.name for path in by_action[""].pictures] == ["drawing.svg"]
+    assert apply_fix(by_action["convert"], examination.material).problems == ()
+    with Image.open(folder / "07.png") as image:
+        assert image.convert("RGB").tobytes() == shown.tobytes()
+    assert not (folder / "07.tif").exists()
